@@ -1,0 +1,45 @@
+// All tests of the repository in one vitest process: models keep no module state, so files can share a worker.
+import { defineConfig } from 'vitest/config';
+
+const root = new URL('../..', import.meta.url).pathname;
+const conditions = ['@siov/source', 'node', 'import', 'default'];
+const shared = {
+  resolve: { conditions },
+  ssr: { resolve: { conditions } },
+};
+const GUEST = '**/*.guest.test.ts';
+
+export default defineConfig({
+  ...shared,
+  root,
+  test: {
+    reporters: ['default', new URL('./summary-reporter.ts', import.meta.url).pathname],
+    projects: [
+      {
+        ...shared,
+        root,
+        test: {
+          name: 'model',
+          include: ['packages/*/test/**/*.test.ts', 'tooling/*/test/**/*.test.ts'],
+          exclude: [GUEST, '**/node_modules/**'],
+          isolate: false,
+          pool: 'forks',
+        },
+      },
+      {
+        ...shared,
+        root,
+        test: {
+          // Each of these boots a QEMU: one at a time, never against the others for two cores.
+          name: 'guest',
+          include: [`packages/*/test/${GUEST}`, `tooling/*/test/${GUEST}`],
+          pool: 'forks',
+          fileParallelism: false,
+          testTimeout: 240_000,
+          hookTimeout: 900_000,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
+  },
+});

@@ -1,0 +1,90 @@
+// Runs the agents of a machine on one thread, in a fixed order: deterministic, no clock, no randomness.
+import { ModelError } from './errno.ts';
+import type { Point, Steps } from './steps.ts';
+
+/**
+ * One independent actor: a CPU's task or interrupt context, a device engine. `layer` is where its code is now; `name`
+ * changes only when it traps, as a vCPU's host thread does.
+ */
+export interface Agent {
+  name: string;
+  layer: string;
+}
+
+interface Running {
+  readonly agent: Agent;
+  readonly steps: Steps<unknown>;
+  waiting: Point | undefined;
+}
+
+/** More steps than any call of a machine takes: an agent that never comes to rest is reported, not waited for. */
+const STEP_LIMIT = 50_000_000;
+
+export class Executor {
+  readonly #running: Running[] = [];
+  #current: Agent = { name: 'main', layer: 'main' };
+
+  /** The agent whose code is executing. */
+  get current(): Agent {
+    return this.#current;
+  }
+
+  /** Adds an agent that runs whenever another waits, and in {@link settle}. It leaves when its steps end. */
+  spawn(agent: Agent, steps: Steps<unknown>): void {
+    this.#running.push({ agent, steps, waiting: undefined });
+  }
+
+  /**
+   * Runs `steps` as `agent` to the end. Where it waits for something that does not hold yet, the spawned agents run.
+   * Throws {@link ModelError} when it waits and no other agent can move: a deadlock, named by what is waited for.
+   */
+  run<T>(agent: Agent, steps: Steps<T>): T {
+    for (;;) {
+      const next = this.#advance(agent, steps);
+      if (next.done) return next.value;
+      const { ready, what } = next.value;
+      while (ready !== undefined && !ready()) {
+        if (!this.#runOthers()) throw new ModelError(`deadlock: ${agent.name} waits for ${what} and no agent can move`);
+      }
+    }
+  }
+
+  /** Lets the spawned agents run until each of them waits. */
+  settle(): void {
+    while (this.#runOthers());
+  }
+
+  /** One turn for every spawned agent, each until it waits; false when none could move. */
+  #runOthers(): boolean {
+    let moved = false;
+    for (const running of [...this.#running]) {
+      if (this.#runUntilWait(running)) moved = true;
+    }
+    return moved;
+  }
+
+  #runUntilWait(running: Running): boolean {
+    let moved = false;
+    for (let count = 0; count < STEP_LIMIT; count++) {
+      if (running.waiting?.ready !== undefined && !running.waiting.ready()) return moved;
+      const next = this.#advance(running.agent, running.steps);
+      moved = true;
+      if (next.done) {
+        this.#running.splice(this.#running.indexOf(running), 1);
+        return true;
+      }
+      running.waiting = next.value;
+    }
+    throw new ModelError(`livelock: ${running.agent.name} took ${STEP_LIMIT} steps without waiting`);
+  }
+
+  #advance<T>(agent: Agent, steps: Steps<T>): IteratorResult<Point, T> {
+    const previous = this.#current;
+    this.#current = agent;
+    try {
+      return steps.next();
+    } finally {
+      this.#current = previous;
+    }
+  }
+}

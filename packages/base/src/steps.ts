@@ -1,0 +1,44 @@
+// The step protocol. Code that another agent can interleave with is a generator; each yield is a point where the
+// machine really lets others in. Run to completion it is the program; run by an explorer it is what is proven.
+import { ModelError } from './errno.ts';
+
+/**
+ * Why others may run here: a register access by a CPU, a memory access others see, a lock taken or given back, a wait,
+ * a trap into the VMM or the return from it, a step of a device.
+ */
+export type PointKind = 'register' | 'memory' | 'lock' | 'unlock' | 'wait' | 'trap' | 'return' | 'device';
+
+export interface Point {
+  readonly kind: PointKind;
+  /** What happens next, for traces and counterexamples. */
+  readonly what: string;
+  /** Whether the agent can go on. Absent: always. Reads shared state only, changes nothing. */
+  readonly ready?: () => boolean;
+}
+
+/** A step-wise computation with result `T`. */
+export type Steps<T> = Generator<Point, T, void>;
+
+/** A point that never blocks. Make it once, yield it often. */
+export function point(kind: PointKind, what: string): Point {
+  return Object.freeze({ kind, what });
+}
+
+/** Goes on when `ready` holds. */
+export function* waitUntil(what: string, ready: () => boolean): Steps<void> {
+  yield { kind: 'wait', what, ready };
+}
+
+/**
+ * Runs `steps` to the end, ignoring where others could have run. For code that waits for nobody: a wait that is not
+ * satisfied has nobody to satisfy it and throws {@link ModelError}.
+ */
+export function runToCompletion<T>(steps: Steps<T>): T {
+  for (;;) {
+    const next = steps.next();
+    if (next.done) return next.value;
+    if (next.value.ready !== undefined && !next.value.ready()) {
+      throw new ModelError(`nobody is left to run, and this waits for: ${next.value.what}`);
+    }
+  }
+}

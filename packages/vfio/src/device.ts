@@ -1,0 +1,64 @@
+// A VFIO device as its user sees it: what the ioctls, read(2), write(2) and the container's DMA map reach.
+import type { Memory, Result, Steps } from '@siov/base';
+import type { IrqSet } from './irq-set.ts';
+
+/** VFIO_DEVICE_GET_INFO. `flags` of VFIO_DEVICE_FLAGS. */
+export interface DeviceInfo {
+  readonly flags: number;
+  readonly numRegions: number;
+  readonly numIrqs: number;
+}
+
+/** VFIO_DEVICE_GET_REGION_INFO. `size` in bytes, 0 where there is no such region; `flags` of VFIO_REGION_INFO_FLAG. */
+export interface RegionInfo {
+  readonly index: number;
+  readonly flags: number;
+  readonly size: number;
+}
+
+/** VFIO_DEVICE_GET_IRQ_INFO. `flags` of VFIO_IRQ_INFO. */
+export interface IrqInfo {
+  readonly index: number;
+  readonly flags: number;
+  readonly count: number;
+}
+
+/** One mapping of the device's address space (VFIO_IOMMU_MAP_DMA). Bytes; `memory` starts at `iova`. */
+export interface DmaMapping {
+  readonly iova: bigint;
+  readonly size: bigint;
+  readonly readable: boolean;
+  readonly writable: boolean;
+  readonly memory: Memory;
+}
+
+export interface VfioDevice {
+  /** For messages and traces. */
+  readonly name: string;
+  readonly info: DeviceInfo;
+  /** `EINVAL` when there is no such index. */
+  regionInfo(index: number): Result<RegionInfo, 'EINVAL'>;
+  /** `EINVAL` when there is no such index. */
+  irqInfo(index: number): Result<IrqInfo, 'EINVAL'>;
+
+  /** Fills `into` from a region. `EINVAL`: no such region, or outside of it; `EFAULT`: the device refused. */
+  regionRead(index: number, offset: number, into: Uint8Array): Steps<Result<void, 'EINVAL' | 'EFAULT'>>;
+  /** Writes `from` to a region; errors as {@link regionRead}. */
+  regionWrite(index: number, offset: number, from: Uint8Array): Steps<Result<void, 'EINVAL' | 'EFAULT'>>;
+
+  /**
+   * VFIO_DEVICE_SET_IRQS with a request that {@link validateIrqSet} passed. The device owns the eventfds in it from
+   * now on, also when the call fails: it closes each when it is replaced, given up or refused.
+   */
+  setIrqs(set: IrqSet): Steps<Result<void, 'EINVAL' | 'ENOTTY' | 'ENOSPC' | 'ENODEV' | 'ENOMEM' | 'EBUSY'>>;
+
+  /** `EEXIST`: overlaps a mapping; `EINVAL`: empty, unaligned to 4 KiB or past 2^64; `ENOSPC`: too many mappings. */
+  dmaMap(mapping: DmaMapping): Steps<Result<void, 'EINVAL' | 'EEXIST' | 'ENOSPC'>>;
+  /** Removes exactly that mapping; `ENOENT` otherwise. When it returns the device no longer touches the memory. */
+  dmaUnmap(iova: bigint, size: bigint): Steps<Result<void, 'ENOENT'>>;
+
+  /** VFIO_DEVICE_RESET: as a function level reset. */
+  reset(): Steps<void>;
+  /** The user is gone (close(2)): interrupts given up, mappings removed, device reset. Never fails; again is harmless. */
+  release(): Steps<void>;
+}

@@ -57,7 +57,7 @@ export class Executor {
   /** One turn for every spawned agent, each until it waits; false when none could move. */
   #runOthers(): boolean {
     let moved = false;
-    for (const running of [...this.#running]) {
+    for (const running of this.#running.slice()) {
       if (this.#runUntilWait(running)) moved = true;
     }
     return moved;

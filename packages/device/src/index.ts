@@ -1,0 +1,5 @@
+export type { DeviceKey, DeviceOptions, IommuRecord, IommuRecordWriter } from './device.ts';
+export { Device, deviceKey } from './device.ts';
+export type { PciResources, SubmitPort } from './pci.ts';
+export { PciDevice } from './pci.ts';
+export { readRegister, writeRegister } from './registers.ts';

@@ -1,0 +1,46 @@
+// QEMU's command line. Each switch that looks odd was measured: together they bring a boot from 9-11 s to 3 s.
+import { AGENT_PORT } from './agent-protocol.ts';
+import type { BootOptions } from './boot-options.ts';
+
+/** Inherited descriptors: the agent's socket and the (already unlinked) initramfs. */
+export const AGENT_FD = 3;
+export const INITRD_FD = 4;
+
+/** All arguments of QEMU for these options. */
+export function qemuArguments(options: BootOptions): string[] {
+  const { assets, memoryMiB = 512, cpus = 1, viommu = false, vfioUserSocket, qemuArgs = [] } = options;
+  return [
+    ...assets.qemu.args,
+    ...['-accel', 'tcg', '-cpu', 'max', '-smp', String(cpus), '-m', String(memoryMiB)],
+    ...['-nodefaults', '-nic', 'none', '-display', 'none', '-no-reboot'],
+    // The memory backend is shared so that a vfio-user server can map it.
+    ...['-object', `memory-backend-memfd,id=m,size=${memoryMiB}M,share=on`],
+    ...['-M', 'q35,memory-backend=m,hpet=off,sata=off,smbus=off,usb=off,i8042=off,vmport=off'],
+    ...['-chardev', 'stdio,id=console,signal=off', '-serial', 'chardev:console'],
+    // The IOMMU must exist before the devices behind it; without caching mode vfio refuses to work.
+    ...(viommu ? ['-device', 'intel-iommu,intremap=on,caching-mode=on'] : []),
+    ...['-chardev', `socket,id=agent,fd=${AGENT_FD}`, '-device', 'virtio-serial-pci'],
+    ...['-device', `virtserialport,chardev=agent,name=${AGENT_PORT}`],
+    ...(vfioUserSocket === undefined ? [] : vfioUserDevice(vfioUserSocket)),
+    ...['-kernel', assets.kernel.vmlinux, '-initrd', `/proc/self/fd/${INITRD_FD}`, '-append', kernelCommandLine(options)],
+    ...qemuArgs,
+  ];
+}
+
+/** The device's socket address is a structured property, so it has to be given as JSON. */
+function vfioUserDevice(path: string): string[] {
+  const device = { driver: 'vfio-user-pci', id: 'vfio-user', bus: 'rp', socket: { type: 'unix', path } };
+  return ['-device', 'pcie-root-port,id=rp,chassis=1', '-device', JSON.stringify(device)];
+}
+
+function kernelCommandLine({ viommu = false, verbose = false, kernelArgs = [] }: BootOptions): string {
+  return [
+    'console=ttyS0',
+    ...(verbose ? [] : ['quiet']),
+    'panic=-1', // with -no-reboot, a panic ends QEMU
+    'rodata=off', // saves a walk over all page tables, a third of the boot
+    'cryptomgr.notests=1',
+    ...(viommu ? ['intel_iommu=on'] : []),
+    ...kernelArgs,
+  ].join(' ');
+}

@@ -36,7 +36,7 @@ export function judgeManifest(house: House, member: Member, usage: Usage): Manif
 // An alias would let an import pass under a name that no row knows.
 function judgeName(house: House, { layer }: Member, { name, range }: Dependency): Verdict {
   const real = aliased(range) ?? linked(house, layer.path, range);
-  if (real !== undefined && isWorkspace(house, real)) {
+  if (real !== undefined && real !== layer.npmName && isWorkspace(house, real)) {
     return { code: 'M2', message: `${name} stands for ${real} ("${range}"). Declare a workspace package under its own name, as "workspace:^".` };
   }
   if (isWorkspace(house, name) && !range.startsWith('workspace:')) {
@@ -53,7 +53,7 @@ function linked(house: House, from: string, range: string): string | undefined {
   const [, path] = /^(?:(?:workspace|file|link|portal):)?(\.{1,2}(?:\/.*)?)$/.exec(range) ?? [];
   if (path === undefined) return undefined;
   const reached = posix.join(from, path).replace(/\/$/, '');
-  return (layerAt(house.layers, reached) ?? layerLinkedAt(house.layers, reached))?.npmName;
+  return (layerLinkedAt(house.layers, reached) ?? layerAt(house.layers, reached))?.npmName;
 }
 
 function isWorkspace(house: House, npmName: string): boolean {

@@ -42,9 +42,11 @@ export class Executor {
     for (;;) {
       const next = this.#advance(agent, steps);
       if (next.done) return next.value;
-      const { ready, what } = next.value;
-      while (ready !== undefined && !ready()) {
+      const { kind, ready, what } = next.value;
+      let blocked = kind === 'poll' || (ready !== undefined && !ready());
+      while (blocked) {
         if (!this.#runOthers()) throw new ModelError(`deadlock: ${agent.name} waits for ${what} and no agent can move`);
+        blocked = ready !== undefined && !ready();
       }
     }
   }
@@ -54,7 +56,7 @@ export class Executor {
     while (this.#runOthers());
   }
 
-  /** One turn for every spawned agent, each until it waits; false when none could move. */
+  /** One turn for every spawned agent, each until it waits or polls; false when none could move. */
   #runOthers(): boolean {
     let moved = false;
     for (const running of this.#running.slice()) {
@@ -74,6 +76,7 @@ export class Executor {
         return true;
       }
       running.waiting = next.value;
+      if (next.value.kind === 'poll') return true;
     }
     throw new ModelError(`livelock: ${running.agent.name} took ${STEP_LIMIT} steps without waiting`);
   }

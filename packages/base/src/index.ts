@@ -18,3 +18,5 @@ export type { Point, PointKind, Steps } from './steps.ts';
 export { point, runToCompletion, waitUntil } from './steps.ts';
 export type { Trace, TraceEvent, TraceValue, TraceValues } from './trace.ts';
 export { noTrace, recordTrace, traceLine } from './trace.ts';
+export type { Placement, StoredRegister } from './register-file.ts';
+export { RegisterFile } from './register-file.ts';

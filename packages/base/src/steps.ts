@@ -4,9 +4,10 @@ import { ModelError } from './errno.ts';
 
 /**
  * Why others may run here: a register access by a CPU, a memory access others see, a lock taken or given back, a wait,
- * a trap into the VMM or the return from it, a step of a device.
+ * a trap into the VMM or the return from it, a step of a device. `poll`: it looked, nothing had changed, it will look
+ * again: only another agent can make a difference.
  */
-export type PointKind = 'register' | 'memory' | 'lock' | 'unlock' | 'wait' | 'trap' | 'return' | 'device';
+export type PointKind = 'register' | 'memory' | 'lock' | 'unlock' | 'wait' | 'trap' | 'return' | 'device' | 'poll';
 
 export interface Point {
   readonly kind: PointKind;
@@ -37,8 +38,9 @@ export function runToCompletion<T>(steps: Steps<T>): T {
   for (;;) {
     const next = steps.next();
     if (next.done) return next.value;
-    if (next.value.ready !== undefined && !next.value.ready()) {
-      throw new ModelError(`nobody is left to run, and this waits for: ${next.value.what}`);
+    const { kind, what, ready } = next.value;
+    if (kind === 'poll' || (ready !== undefined && !ready())) {
+      throw new ModelError(`nobody is left to run, and this waits for: ${what}`);
     }
   }
 }

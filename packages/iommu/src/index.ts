@@ -6,3 +6,4 @@ export type { IommuMapping, PagingDomainOptions } from './paging-domain.ts';
 export { PagingDomain } from './paging-domain.ts';
 export { FIRST_GLOBAL_PASID, PASID_WIDTH, PasidAllocator } from './pasid.ts';
 export { composeRemappableMsg, parseRemappableMsg } from './remappable-message.ts';
+export { enablePciPasid } from './pci-pasid.ts';

@@ -1,0 +1,108 @@
+// A window of registers as a model holds it: declared registers placed at offsets, stored as words, read and written by
+// the bus byte by byte and by the model register by register.
+import { ModelError } from './errno.ts';
+import type { AccessSize } from './access.ts';
+import type { AnyRegister, Image, Width } from './register.ts';
+import type { StatePort } from './state.ts';
+
+/** A register as a file needs it: where it is does not matter here, what a write does to it does. */
+export interface StoredRegister extends AnyRegister {
+  afterWrite(held: never, raw: number | bigint, open?: (gate: string) => boolean): number | bigint;
+  readValue(held: never): number | bigint;
+}
+
+/** A register of the file and its byte offset there. */
+export interface Placement {
+  readonly at: number;
+  readonly register: StoredRegister;
+}
+
+type Named<N extends string, W extends Width> = StoredRegister & { readonly name: N; readonly width: W; readonly reset: Image<N, W> };
+
+export class RegisterFile {
+  readonly #words: Uint32Array;
+  readonly #placements: readonly Placement[];
+  /** Placements that touch each word. */
+  readonly #byWord = new Map<number, Placement[]>();
+
+  /** `size` bytes. Bytes no register covers read 0 and ignore writes. Throws {@link ModelError} on overlaps. */
+  constructor(state: StatePort, name: string, size: number, placements: readonly Placement[]) {
+    this.#words = state.words(`registers/${name}`, (size + 3) >>> 2);
+    this.#placements = placements;
+    for (const placement of placements) {
+      const end = placement.at + placement.register.width / 8;
+      if (end > size) throw new ModelError(`${name}: ${placement.register.name} ends at ${end}, behind the ${size} bytes there are`);
+      for (let word = placement.at >>> 2; word * 4 < end; word++) {
+        const there = this.#byWord.get(word) ?? [];
+        const other = there.find((each) => each.at < end && placement.at < each.at + each.register.width / 8);
+        if (other !== undefined) throw new ModelError(`${name}: ${placement.register.name} overlaps ${other.register.name}`);
+        this.#byWord.set(word, [...there, placement]);
+      }
+    }
+    this.reset();
+  }
+
+  /** Every register back to its reset value. */
+  reset(): void {
+    for (const { at, register } of this.#placements) this.#store(at, register.width, register.reset);
+  }
+
+  /** What a register holds, write-only fields included. `at`: its offset in the file; its declared one unless said. */
+  get<N extends string, W extends Width>(register: Named<N, W>, at = register.offset): Image<N, W> {
+    return this.#load(at, register.width) as Image<N, W>;
+  }
+
+  set<N extends string, W extends Width>(register: Named<N, W>, image: Image<N, W>, at = register.offset): void {
+    this.#store(at, register.width, image);
+  }
+
+  /** A bus read of 1, 2 or 4 aligned bytes. */
+  read(offset: number, size: AccessSize): number {
+    let word = this.#words[offset >>> 2] ?? 0;
+    for (const { at, register } of this.#byWord.get(offset >>> 2) ?? []) {
+      const shown = BigInt(register.readValue(this.#load(at, register.width) as never));
+      word = replaceBytes(word, offset >>> 2, at, register.width, shown);
+    }
+    return (size === 4 ? word : (word >>> ((offset & 3) * 8)) & (2 ** (size * 8) - 1)) >>> 0;
+  }
+
+  /** A bus write of 1, 2 or 4 aligned bytes. Returns the registers it touched, changed or not. */
+  write(offset: number, size: AccessSize, value: number, open: (gate: string) => boolean = () => true): readonly Placement[] {
+    const touched = (this.#byWord.get(offset >>> 2) ?? []).filter((each) => each.at < offset + size && offset < each.at + each.register.width / 8);
+    for (const { at, register } of touched) this.#writeRegister(at, register, offset, size, value, open);
+    return touched;
+  }
+
+  /** Bytes that were not written keep what they hold: a write of 1 to clear reaches only the bytes on the bus. */
+  #writeRegister(at: number, register: StoredRegister, offset: number, size: number, value: number, open: (gate: string) => boolean): void {
+    const held = BigInt(this.#load(at, register.width));
+    const shift = BigInt((offset - at) * 8);
+    const place = (bits: bigint) => BigInt.asUintN(register.width, shift >= 0n ? bits << shift : bits >> -shift);
+    const written = place((1n << BigInt(size * 8)) - 1n);
+    const raw = (held & ~written) | place(BigInt(value));
+    const narrow = register.width === 64 ? raw : Number(raw);
+    const after = BigInt(register.afterWrite(this.#load(at, register.width) as never, narrow, open));
+    const result = (held & ~written) | (after & written);
+    this.#store(at, register.width, register.width === 64 ? result : Number(result));
+  }
+
+  #load(at: number, width: Width): number | bigint {
+    const word = this.#words[at >>> 2] ?? 0;
+    if (width === 64) return BigInt(word) | (BigInt(this.#words[(at >>> 2) + 1] ?? 0) << 32n);
+    return width === 32 ? word : (word >>> ((at & 3) * 8)) & (2 ** width - 1);
+  }
+
+  #store(at: number, width: Width, image: number | bigint): void {
+    const index = at >>> 2;
+    this.#words[index] = replaceBytes(this.#words[index] ?? 0, index, at, width, BigInt(image));
+    if (width === 64) this.#words[index + 1] = Number(BigInt(image) >> 32n);
+  }
+}
+
+/** Word `index` with the bytes of a register of `width` bits at byte `at` replaced by those of `image`. */
+function replaceBytes(word: number, index: number, at: number, width: Width, image: bigint): number {
+  const shift = (at - index * 4) * 8;
+  if (width >= 32) return Number(BigInt.asUintN(32, image >> BigInt(-shift)));
+  const mask = (2 ** width - 1) << shift;
+  return ((word & ~mask) | ((Number(image) << shift) & mask)) >>> 0;
+}

@@ -1,0 +1,147 @@
+// The host driver's half of the physical function: brings the device up and runs its commands (idxd init.c, device.c).
+import { describeFailure, fail, Lock, ok, point, waitUntil } from '@siov/base';
+import type { Result, Steps } from '@siov/base';
+import {
+  CMD, CMDSTATUS, COMMAND, COMMAND_ERROR, command, DEVICE_STATE, ENGCAP, GENCAP, GENCTRL, GENSTS, GRPCAP, INTCAUSE, OFFSETS,
+  OPCAP, PCICMD, SWERROR0, VERSION, WQCAP,
+} from '@siov/datasheet';
+import type { CommandCode } from '@siov/datasheet';
+import { readRegister, writeRegister } from '@siov/device';
+import type { PciDevice } from '@siov/device';
+import { freeIrq, pciEnableMsix, requestIrq } from '@siov/irq';
+import type { IrqCore, IrqDomain, MsiAllocInfo, MsixVectors } from '@siov/irq';
+import { enablePciPasid } from '@siov/iommu';
+
+const polling = point('poll', 'command status');
+
+/** What the device said of itself at probe. Images of the registers of these names. */
+export interface Capabilities {
+  readonly version: typeof VERSION.reset;
+  readonly gencap: typeof GENCAP.reset;
+  readonly wqcap: typeof WQCAP.reset;
+  readonly grpcap: typeof GRPCAP.reset;
+  readonly engcap: typeof ENGCAP.reset;
+  readonly opcap: (typeof OPCAP)[0]['reset'];
+  readonly offsets: typeof OFFSETS.reset;
+}
+
+export type ProbeErrno = 'ENODEV' | 'ENXIO' | 'ENOSPC' | 'EINVAL' | 'EBUSY' | 'EEXIST' | 'ERANGE' | 'EIO';
+
+export class PhysicalFunction {
+  readonly device: PciDevice;
+  readonly core: IrqCore;
+  readonly registers: PciDevice['resources']['config'];
+  readonly capabilities: Capabilities;
+  readonly #commands: Lock;
+  readonly #state: { commandDone: boolean; softwareErrors: number };
+  #vectors: MsixVectors | null = null;
+
+  private constructor(core: IrqCore, device: PciDevice, registers: PciDevice['resources']['config'], capabilities: Capabilities) {
+    this.core = core;
+    this.device = device;
+    this.registers = registers;
+    this.capabilities = capabilities;
+    this.#commands = new Lock(core.ports.state, `${device.name}/commands`);
+    this.#state = core.ports.state.record(`${device.name}/driver`, { commandDone: false, softwareErrors: 0 });
+  }
+
+  /**
+   * idxd_pci_probe(), without what user space configures later: bus mastering, PASIDs on, reset, capabilities, MSI-X
+   * with vector 0 for commands and errors. `ENODEV`: no BAR 0 or no MSI-X; `ENXIO`: the device is halted.
+   */
+  static *probe(core: IrqCore, device: PciDevice, parent: IrqDomain<MsiAllocInfo>): Steps<Result<PhysicalFunction, ProbeErrno>> {
+    const bar = device.bar(0);
+    if (!bar.ok) return bar;
+    const { config } = device.resources;
+    const control = yield* readRegister(config, PCICMD);
+    yield* writeRegister(config, PCICMD, PCICMD.busMasterEnable.set(PCICMD.memorySpaceEnable.set(control, 1), 1));
+    // A function without PASIDs still works; what needs one is refused where it asks for it.
+    yield* enablePciPasid(device);
+    if (GENSTS.state.get(yield* readRegister(bar.value, GENSTS)) === DEVICE_STATE.HALT) return fail('ENXIO', `${device.name} is halted`);
+    yield* resetDevice(bar.value);
+    const function_ = new PhysicalFunction(core, device, bar.value, yield* readCapabilities(bar.value));
+    const interrupts = yield* function_.#setUpInterrupts(parent);
+    return interrupts.ok ? ok(function_) : interrupts;
+  }
+
+  get softwareErrors(): number {
+    return this.#state.softwareErrors;
+  }
+
+  /** idxd_cmd_exec(): runs one command and waits for its interrupt. The result is CMDSTATUS as the device left it. */
+  *command(code: CommandCode, operand = 0): Steps<typeof CMDSTATUS.reset> {
+    return yield* this.#commands.with(this.#run(code, operand));
+  }
+
+  /** The same for callers that know a single good answer. `EIO` names the command's error code. */
+  *mustSucceed(code: CommandCode, operand = 0): Steps<Result<void, 'EIO'>> {
+    const error = CMDSTATUS.error.get(yield* this.command(code, operand));
+    return error === COMMAND_ERROR.SUCCESS ? ok() : fail('EIO', `${this.device.name}: command ${code}, operand 0x${operand.toString(16)}: error 0x${error.toString(16)}`);
+  }
+
+  /** Undoes {@link probe}: device disabled and reset, interrupts given back. */
+  *remove(): Steps<void> {
+    yield* this.command(COMMAND.DISABLE_DEVICE);
+    yield* this.command(COMMAND.RESET_DEVICE);
+    const vector0 = this.#vectors?.virqs[0];
+    if (vector0 !== undefined) yield* freeIrq(this.core, vector0, this);
+    if (this.#vectors !== null) yield* this.#vectors.free();
+    this.#vectors = null;
+  }
+
+  *#run(code: CommandCode, operand: number): Steps<typeof CMDSTATUS.reset> {
+    this.#state.commandDone = false;
+    yield* writeRegister(this.registers, CMD, command(code, operand));
+    yield* waitUntil(`completion of command ${code}`, () => this.#state.commandDone);
+    return yield* readRegister(this.registers, CMDSTATUS);
+  }
+
+  *#setUpInterrupts(parent: IrqDomain<MsiAllocInfo>): Steps<Result<void, ProbeErrno>> {
+    const vectors = yield* pciEnableMsix(this.core, this.device, parent);
+    if (!vectors.ok) return vectors;
+    const misc = vectors.value.virqs[0] ?? 0;
+    const requested = yield* requestIrq(this.core, misc, { name: 'idxd-misc', devId: this, thread: () => this.#misc() });
+    if (!requested.ok) {
+      yield* vectors.value.free();
+      return fail('ENXIO', `${this.device.name}: ${describeFailure(requested)}`);
+    }
+    this.#vectors = vectors.value;
+    yield* writeRegister(this.registers, GENCTRL, GENCTRL.of({ softwareErrorInterruptEnable: 1, haltInterruptEnable: 1 }));
+    return ok();
+  }
+
+  /** idxd_misc_thread(): acknowledges every cause, then looks again. */
+  *#misc(): Steps<void> {
+    for (;;) {
+      const cause = yield* readRegister(this.registers, INTCAUSE);
+      if (cause === 0) return;
+      yield* writeRegister(this.registers, INTCAUSE, cause);
+      if (INTCAUSE.softwareError.get(cause) === 1) yield* this.#softwareError();
+      if (INTCAUSE.commandCompletion.get(cause) === 1) this.#state.commandDone = true;
+    }
+  }
+
+  *#softwareError(): Steps<void> {
+    const error = yield* readRegister(this.registers, SWERROR0);
+    this.#state.softwareErrors += 1;
+    yield* writeRegister(this.registers, SWERROR0, SWERROR0.of({ valid: SWERROR0.valid.get(error), overflow: SWERROR0.overflow.get(error) }));
+  }
+}
+
+/** Reset Device before there are interrupts: its end is polled. */
+function* resetDevice(registers: PciDevice['resources']['config']): Steps<void> {
+  yield* writeRegister(registers, CMD, command(COMMAND.RESET_DEVICE, 0, false));
+  while (CMDSTATUS.active.get(yield* readRegister(registers, CMDSTATUS)) === 1) yield polling;
+}
+
+function* readCapabilities(registers: PciDevice['resources']['config']): Steps<Capabilities> {
+  return {
+    version: yield* readRegister(registers, VERSION),
+    gencap: yield* readRegister(registers, GENCAP),
+    grpcap: yield* readRegister(registers, GRPCAP),
+    engcap: yield* readRegister(registers, ENGCAP),
+    wqcap: yield* readRegister(registers, WQCAP),
+    opcap: yield* readRegister(registers, OPCAP[0]),
+    offsets: yield* readRegister(registers, OFFSETS),
+  };
+}

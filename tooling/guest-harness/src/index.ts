@@ -6,3 +6,4 @@ export { GuestError, type GuestErrorCode } from './errors.ts';
 export type { BootOptions } from './guest/boot-options.ts';
 export { type CommandResult, Guest, type ModuleImage } from './guest/guest.ts';
 export type { GuestFile } from './image/initramfs.ts';
+export { buildTestModules, type TestModuleName, type TestModules } from './test-modules/build.ts';

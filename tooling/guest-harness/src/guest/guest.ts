@@ -125,10 +125,9 @@ export class Guest {
    */
   async insmod(module: string | ModuleImage, parameters: readonly string[] = [], options: { readonly timeoutMs?: number } = {}): Promise<CommandResult> {
     const words = parameters.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ');
-    if (typeof module === 'string') return this.run(`modload '${module}' ${words}`, options);
-    const path = `/modules/own/${module.name}.ko`;
-    await this.upload(path, module.image);
-    return this.run(`insmod '${path}' ${words}`, options);
+    const target = typeof module === 'string' ? module : `/modules/own/${module.name}.ko`;
+    if (typeof module !== 'string') await this.upload(target, module.image);
+    return this.run(`modload '${target}' ${words}`, options);
   }
 
   /** The kernel's log since the boot. */

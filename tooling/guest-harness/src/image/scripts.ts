@@ -9,6 +9,10 @@ mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs devtmpfs /dev
 mount -t debugfs debugfs /sys/kernel/debug 2>/dev/null
+ln -s /proc/self/fd /dev/fd
+ln -s fd/0 /dev/stdin
+ln -s fd/1 /dev/stdout
+ln -s fd/2 /dev/stderr
 export PATH=/bin HOME=/root
 cd /root
 sh /agent
@@ -74,16 +78,31 @@ while read -r id verb length limit path <&3; do
 done
 `;
 
-/** \`modload NAME [PARAM...]\`: loads a stock module after its dependencies; the status is insmod's. */
+/**
+ * `modload NAME|/PATH [PARAM...]`: loads a stock module after its dependencies, or a file; the status is insmod's.
+ * The image comes through a pipe because busybox tries finit_module and then, after a failure, init_module: a module
+ * whose insertion is the test would run twice. finit_module refuses a pipe before it looks at it.
+ */
 export const MODLOAD = `#!/bin/sh
+load() {
+  file=$1
+  shift
+  cat "$file" | insmod /proc/self/fd/0 "$@"
+}
 name=$1
 shift
-if [ ! -e /modules/$name.order ]; then
+case $name in
+/*)
+  load "$name" "$@"
+  exit
+  ;;
+esac
+if [ ! -e "/modules/$name.order" ]; then
   echo "modload: this image has no module $name" >&2
   exit 2
 fi
-for module in $(cat /modules/$name.order); do
-  [ -d /sys/module/$module ] && continue
-  if [ $module = $name ]; then insmod /modules/$module.ko "$@"; else insmod /modules/$module.ko; fi || exit
+for module in $(cat "/modules/$name.order"); do
+  [ -d "/sys/module/$module" ] && continue
+  if [ "$module" = "$name" ]; then load "/modules/$module.ko" "$@"; else load "/modules/$module.ko"; fi || exit
 done
 `;

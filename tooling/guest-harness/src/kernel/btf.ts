@@ -18,12 +18,19 @@ interface Type {
   readonly at: number;
 }
 
+/** Where a member lies, in bits from the start, and the id of its type. */
+interface Member {
+  readonly bits: number;
+  readonly type: number;
+}
+
 /** Read-only view of a `.BTF` section. */
 export class Btf {
   readonly #data: Buffer;
   readonly #strings: number;
   readonly #types: Type[] = [{ kind: 0, name: 'void', count: 0, bitfields: false, sizeOrType: 0, at: 0 }];
-  readonly #byName = new Map<string, Type>();
+  /** Structs and unions. A name can stand for several: file-local types of different C files share one table. */
+  readonly #byName = new Map<string, Type[]>();
 
   /** Throws KERNEL when `section` is no BTF of this byte order, or has a kind this reader does not know. */
   constructor(section: Uint8Array) {
@@ -34,15 +41,18 @@ export class Btf {
     for (let at = header + typesAt; at < header + typesAt + typesLength; ) {
       const type = this.#read(at);
       this.#types.push(type);
-      const key = `${type.kind}:${type.name}`;
-      if (type.name && !this.#byName.has(key)) this.#byName.set(key, type);
+      if ((type.kind === STRUCT || type.kind === UNION) && type.name !== '') {
+        const known = this.#byName.get(type.name);
+        if (known) known.push(type);
+        else this.#byName.set(type.name, [type]);
+      }
       at = type.at + trailer(type);
     }
   }
 
   /** Size of a struct or union in bytes. Throws KERNEL when there is none of that name. */
   sizeOf(name: string): number {
-    return this.#aggregate(name).sizeOrType;
+    return this.#find(name, (type) => type.sizeOrType);
   }
 
   /**
@@ -50,22 +60,16 @@ export class Btf {
    * into member `a`. Throws KERNEL when it does not exist or is a bit field.
    */
   offsetOf(name: string, path: string): number {
-    let type = this.#aggregate(name);
-    let bits = 0;
-    for (const part of path.split('.')) {
-      const member = this.#member(type, part);
-      if (!member) throw new GuestError('KERNEL', `the kernel's ${name} has no member ${path}`);
-      bits += member.bits;
-      type = this.#resolve(member.type);
-    }
+    const { bits } = this.#find(name, (type) => this.#path(type, path), path);
     if (bits % 8 !== 0) throw new GuestError('KERNEL', `${name}.${path} is a bit field`);
     return bits / 8;
   }
 
-  /** Whether the struct exists and has the member: kernels differ. */
-  has(name: string, member: string): boolean {
-    const type = this.#byName.get(`${STRUCT}:${name}`);
-    return type !== undefined && this.#member(type, member) !== undefined;
+  /** Number of elements of an array member. Throws KERNEL when it is none. */
+  arrayLength(name: string, path: string): number {
+    const type = this.#resolve(this.#find(name, (outer) => this.#path(outer, path), path).type);
+    if (type.kind !== ARRAY) throw new GuestError('KERNEL', `the kernel's ${name}.${path} is no array`);
+    return this.#data.readUInt32LE(type.at + 8);
   }
 
   /** Value of an enumerator, looked up over all enums. Throws KERNEL when there is none. */
@@ -80,13 +84,30 @@ export class Btf {
     throw new GuestError('KERNEL', `the kernel has no enumerator ${name}`);
   }
 
-  #aggregate(name: string): Type {
-    const type = this.#byName.get(`${STRUCT}:${name}`) ?? this.#byName.get(`${UNION}:${name}`);
-    if (!type) throw new GuestError('KERNEL', `the kernel has no struct ${name}`);
-    return type;
+  /** What `pick` gives for the first type of that name it gives anything for. */
+  #find<T>(name: string, pick: (type: Type) => T | undefined, member = ''): T {
+    const types = this.#byName.get(name);
+    if (!types) throw new GuestError('KERNEL', `the kernel has no struct ${name}`);
+    for (const type of types) {
+      const found = pick(type);
+      if (found !== undefined) return found;
+    }
+    throw new GuestError('KERNEL', `the kernel's ${name} has no member ${member}`);
   }
 
-  #member(type: Type, wanted: string): { readonly bits: number; readonly type: number } | undefined {
+  #path(outer: Type, path: string): Member | undefined {
+    let found: Member = { bits: 0, type: 0 };
+    let type = outer;
+    for (const part of path.split('.')) {
+      const member = this.#member(type, part);
+      if (!member) return undefined;
+      found = { bits: found.bits + member.bits, type: member.type };
+      type = this.#resolve(member.type);
+    }
+    return found;
+  }
+
+  #member(type: Type, wanted: string): Member | undefined {
     if (type.kind !== STRUCT && type.kind !== UNION) return undefined;
     for (let i = 0; i < type.count; i++) {
       const at = type.at + i * 12;

@@ -114,6 +114,13 @@ describe('L4 and L5: the manifest and the import', () => {
     expect(found(report)).toEqual(['L5 packages/roof/src/new.ts:1', 'L5 packages/roof/src/new.ts:2']);
   });
 
+  test('development files are tests and the configuration in the package folder, not what lies in src', () => {
+    const source = "import 'vitest';";
+    const files = ['vitest.config.ts', 'test/deep/x.ts', 'bench/x.ts', 'src/x.test.ts', 'src/test/x.ts', 'lib/x.ts'];
+    const report = checkYard(Object.fromEntries(files.map((file) => [`packages/shed/${file}`, source])));
+    expect(found(report)).toEqual(['L4 packages/shed/lib/x.ts:1', 'L4 packages/shed/src/test/x.ts:1']);
+  });
+
   test('types of a library without own types need only @types', () => {
     const source = "import type { Weed } from 'weeds';\n/// <reference types=\"node\" />\n";
     expect(found(checkYard({ 'packages/ground/src/new.ts': source }))).toEqual([]);

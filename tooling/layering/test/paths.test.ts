@@ -24,10 +24,19 @@ describe('L2 deep import', () => {
     expect(found(checkYard({ 'packages/ground/package.json': ground }))).toEqual(['L2 packages/walls/src/index.ts:2']);
   });
 
+  test('a package without exports is open at its name only', () => {
+    const ground = { name: '@yard/ground', dependencies: { gravel: '1' }, devDependencies: { rake: '1' } };
+    expect(found(checkYard({ 'packages/ground/package.json': ground }))).toEqual(['L2 packages/walls/src/index.ts:2']);
+  });
+
+  test('a query is no part of the name', () => {
+    expect(inWalls("import '@yard/ground?raw';", "import '@yard/ground/testing#x';", "import '@yard/roof?raw';")).toEqual([`L1 ${HERE}:3`]);
+  });
+
   test('a pattern opens what it matches, null closes it again', () => {
-    const ground = manifest('ground', { dependencies: { gravel: '1' }, devDependencies: { rake: '1' }, exports: { '.': './a.js', './*': './src/*.ts', './internal/*': null } });
-    const report = checkYard({ 'packages/ground/package.json': ground, [HERE]: "import '@yard/ground/x';\nimport '@yard/ground/internal/x';" });
-    expect(found(report)).toEqual([`L2 ${HERE}:2`]);
+    const ground = manifest('ground', { dependencies: { gravel: '1' }, devDependencies: { rake: '1' }, exports: { '.': './a.js', './testing': './t.js', './open/*': './src/*.ts', './open/internal/*': null } });
+    const report = checkYard({ 'packages/ground/package.json': ground, [HERE]: "import '@yard/ground/open/x';\nimport '@yard/ground/open/internal/x';\nimport '@yard/ground/other/x';" });
+    expect(found(report)).toEqual([`L2 ${HERE}:2`, `L2 ${HERE}:3`]);
   });
 });
 
@@ -44,6 +53,7 @@ describe('L3 a path that leaves the package', () => {
     'back into the package': "import '../../walls/../ground/src/index.ts';",
     'percent-encoded': "import './%2e%2e/%2e%2e/ground/src/index.ts';",
     'with a query': "import '../../ground/src/index.ts?raw';",
+    'with backslashes': String.raw`import './..\\..\\ground\\src\\index.ts';`,
     'through node_modules': "import '../node_modules/@yard/ground/src/index.ts';",
     absolute: "import '/packages/ground/src/index.ts';",
     'as a file URL': "import('file:///packages/ground/src/index.ts');",
@@ -91,7 +101,7 @@ describe('L6 another name for a package', () => {
   const imports = (map: unknown): string[] =>
     found(checkYard({ 'packages/walls/package.json': manifest('walls', { dependencies: { '@yard/ground': 'workspace:^' }, imports: map }), [HERE]: "import '#x';" }));
 
-  test.each(['@yard/roof', '@yard/ground', '../roof/src/index.ts', './node_modules/@yard/roof/src/index.ts'])('imports map to %s', (target) => {
+  test.each(['@yard/roof', '@yard/ground', '../roof/src/index.ts', '../../shared/x.ts', './node_modules/@yard/roof/src/index.ts'])('imports map to %s', (target) => {
     expect(imports({ '#x': { node: target, default: './src/index.ts' } })).toEqual(['L6 packages/walls/package.json:12']);
   });
 

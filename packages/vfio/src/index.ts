@@ -2,3 +2,6 @@ export type { DeviceInfo, DmaMapping, IrqInfo, RegionInfo, VfioDevice } from './
 export type { IrqAction, IrqSet, IrqSetData, IrqSetHeader } from './irq-set.ts';
 export { irqAction, isDisable, validateIrqSet } from './irq-set.ts';
 export * from './uapi.ts';
+export { tracedDevice } from './traced-device.ts';
+export type { DmaSpace, PciBackend, PciRegion } from './pci-device.ts';
+export { pciVfioDevice, registerRegion } from './pci-device.ts';

@@ -1,0 +1,106 @@
+// The host driver as a whole: a probed function, one IMS domain for it, one work queue set aside, and the mdev type that
+// composes virtual devices of it (flow b1, b2 of the review: kernel.md 9.2).
+import { fail, ok } from '@siov/base';
+import type { Result, Steps } from '@siov/base';
+import { COMMAND, GENCAP, IMS_SIZE_UNIT, OFFSETS, TABLE_OFFSET_UNIT } from '@siov/datasheet';
+import type { Device, PciDevice } from '@siov/device';
+import { createImsDomain } from '@siov/ims';
+import { PagingDomain } from '@siov/iommu';
+import type { Iommu } from '@siov/iommu';
+import { msiDomainOf, setMsiDomain } from '@siov/irq';
+import type { IrqCore, IrqDomain, MsiAllocInfo } from '@siov/irq';
+import { MdevParent } from '@siov/vfio-mdev';
+import type { Mdev } from '@siov/vfio-mdev';
+import { PhysicalFunction } from './physical-function.ts';
+import type { ProbeErrno } from './physical-function.ts';
+import { VirtualDevice } from './virtual-device.ts';
+import { virtualProfile } from './virtual-profile.ts';
+import { WorkQueue } from './work-queue.ts';
+import type { WorkQueueConfig } from './work-queue.ts';
+
+export const MDEV_TYPE = 'dsa-1dwq-v1';
+
+export interface HostDriverPorts {
+  readonly core: IrqCore;
+  readonly iommu: Iommu;
+  /** What the function's message domains sit on: interrupt remapping. */
+  readonly interruptParent: IrqDomain<MsiAllocInfo>;
+}
+
+/** Sixteen entries, middle priority, first queue, group and engine. */
+export const DEFAULT_QUEUE: WorkQueueConfig = { index: 0, group: 0, engine: 0, size: 16, priority: 10 };
+
+export class HostDriver {
+  readonly physical: PhysicalFunction;
+  readonly mdevs: MdevParent<VirtualDevice>;
+  readonly #ports: HostDriverPorts;
+  readonly #queue: WorkQueue;
+
+  private constructor(ports: HostDriverPorts, physical: PhysicalFunction, queue: WorkQueue) {
+    this.#ports = ports;
+    this.physical = physical;
+    this.#queue = queue;
+    this.mdevs = new MdevParent(ports.core.ports.state, physical.device, [
+      {
+        name: MDEV_TYPE,
+        available: () => (queue.owner === null ? 1 : 0),
+        probe: (device) => this.#compose(device),
+        remove: (virtual) => this.#decompose(virtual),
+      },
+    ]);
+  }
+
+  /** Probes the function, makes its IMS domain, configures one queue and enables the device. Errors as PhysicalFunction.probe. */
+  static *probe(ports: HostDriverPorts, device: PciDevice, config: WorkQueueConfig = DEFAULT_QUEUE): Steps<Result<HostDriver, ProbeErrno>> {
+    const physical = yield* PhysicalFunction.probe(ports.core, device, ports.interruptParent);
+    if (!physical.ok) return physical;
+    const domain = createIms(ports, physical.value);
+    if (!domain.ok) return domain;
+    const queue = yield* WorkQueue.configure(physical.value, config);
+    if (!queue.ok) return queue;
+    const enabled = yield* physical.value.mustSucceed(COMMAND.ENABLE_DEVICE);
+    return enabled.ok ? ok(new HostDriver(ports, physical.value, queue.value)) : enabled;
+  }
+
+  /** b2, b3: claims the queue, points the device at the function's IMS domain, attaches it to an address space of its own. */
+  *#compose(device: Device): Steps<Result<VirtualDevice, 'ENODEV' | 'EEXIST' | 'ENOSPC' | 'EBUSY'>> {
+    const { core, iommu } = this.#ports;
+    const { device: parent, capabilities } = this.physical;
+    const domain = msiDomainOf(parent, 'secondary');
+    const { portals } = parent.resources;
+    if (domain === undefined || portals === undefined) return fail('ENODEV', `${parent.name} has no IMS domain or no portals`);
+    const claimed = this.#queue.claim(device.name);
+    if (!claimed.ok) return claimed;
+    const space = new PagingDomain(core.ports.state, device.name);
+    iommu.probeDevice(device);
+    const attached = iommu.attachDevicePasid(space, device);
+    if (!attached.ok) {
+      this.#queue.release();
+      return fail(attached.errno === 'EOPNOTSUPP' ? 'ENODEV' : attached.errno, attached.message);
+    }
+    const set = setMsiDomain(core, device, domain);
+    if (!set.ok) return set;
+    return ok(new VirtualDevice({ core, device, profile: virtualProfile(capabilities, this.#queue.size), queue: this.#queue, portals, dma: space }));
+  }
+
+  *#decompose(virtual: VirtualDevice): Steps<void> {
+    yield* virtual.vfio.release();
+    this.#ports.iommu.detachDevicePasid(virtual.device);
+    this.#queue.release();
+  }
+
+  /** Undoes {@link probe}; the virtual devices go first. */
+  *remove(): Steps<void> {
+    for (const mdev of this.mdevs.children as readonly Mdev<VirtualDevice>[]) yield* this.mdevs.remove(mdev);
+    yield* this.physical.remove();
+  }
+}
+
+/** One validating domain for the function (R26): guests submit to it, so every entry checks the PASID (R3). */
+function createIms({ core, interruptParent }: HostDriverPorts, physical: PhysicalFunction): Result<void, 'ENODEV' | 'EEXIST'> {
+  const { device, registers, capabilities } = physical;
+  const size = GENCAP.imsSize.get(capabilities.gencap) * IMS_SIZE_UNIT;
+  if (size === 0) return fail('ENODEV', `${device.name} has no interrupt message store`);
+  const array = { port: registers, offset: OFFSETS.ims.get(capabilities.offsets) * TABLE_OFFSET_UNIT, size };
+  return setMsiDomain(core, device, createImsDomain(core, device, interruptParent, array, { validatePasid: true }), 'secondary');
+}

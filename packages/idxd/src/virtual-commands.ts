@@ -1,0 +1,139 @@
+// The virtual device's commands: the guest's queue 0 is a queue of the physical function, everything else is emulated
+// (DSA spec 3.0 §5, §7.5.4; kernel.md 8.3).
+import { COMMAND, COMMAND_ERROR, CMD, CMDSTATUS, handleOfOperand, wqsOfOperand } from '@siov/datasheet';
+import type { CommandCode } from '@siov/datasheet';
+import type { Device } from '@siov/device';
+import type { Steps } from '@siov/base';
+import type { TriggerHelper } from '@siov/vfio-mdev';
+import { VIRTUAL_VECTORS } from './virtual-profile.ts';
+import type { VirtualRegisters } from './virtual-registers.ts';
+import type { WorkQueue } from './work-queue.ts';
+
+/** What the commands act on. */
+export interface CommandTargets {
+  readonly device: Device;
+  readonly registers: VirtualRegisters;
+  readonly queue: WorkQueue;
+  readonly triggers: TriggerHelper;
+}
+
+const { SUCCESS } = COMMAND_ERROR;
+const failed = (error: number) => CMDSTATUS.of({ error });
+const success = failed(SUCCESS);
+
+/** Executes a write to CMD; the result is the CMDSTATUS the guest will read. */
+export function* executeCommand(targets: CommandTargets, raw: typeof CMD.reset): Steps<typeof CMDSTATUS.reset> {
+  if (CMD.reserved.get(raw) !== 0) return failed(COMMAND_ERROR.RESERVED_FIELD);
+  const operand = CMD.operand.get(raw);
+  const code = CMD.code.get(raw);
+  switch (code) {
+    case COMMAND.ENABLE_DEVICE:
+      return enableDevice(targets);
+    case COMMAND.DISABLE_DEVICE:
+      return yield* disableDevice(targets);
+    case COMMAND.DRAIN_ALL:
+      return yield* ifEnabled(targets, COMMAND.DRAIN_WQ);
+    case COMMAND.ABORT_ALL:
+      return yield* ifEnabled(targets, COMMAND.ABORT_WQ);
+    case COMMAND.RESET_DEVICE:
+      return yield* resetDevice(targets);
+    case COMMAND.ENABLE_WQ:
+      return yield* enableWq(targets, operand);
+    case COMMAND.DISABLE_WQ:
+    case COMMAND.DRAIN_WQ:
+    case COMMAND.ABORT_WQ:
+      return yield* wqCommand(targets, code, operand);
+    case COMMAND.RESET_WQ:
+      return yield* resetWq(targets, operand);
+    // The guest has no PASIDs of its own: its descriptors all carry the queue's, whatever the operand says.
+    case COMMAND.DRAIN_PASID:
+      return yield* ifEnabled(targets, COMMAND.DRAIN_WQ);
+    case COMMAND.ABORT_PASID:
+      return yield* ifEnabled(targets, COMMAND.ABORT_WQ);
+    case COMMAND.REQUEST_INTERRUPT_HANDLE:
+      return requestHandle(targets, operand);
+    case COMMAND.RELEASE_INTERRUPT_HANDLE:
+      return releaseHandle(targets, operand);
+    default:
+      return failed(COMMAND_ERROR.UNSUPPORTED_COMMAND);
+  }
+}
+
+function enableDevice({ registers }: CommandTargets) {
+  if (registers.deviceEnabled) return failed(COMMAND_ERROR.DEVICE_NOT_DISABLED);
+  if (!registers.busMaster) return failed(COMMAND_ERROR.BUS_MASTER_OFF);
+  registers.deviceEnabled = true;
+  return success;
+}
+
+function* disableDevice(targets: CommandTargets): Steps<typeof CMDSTATUS.reset> {
+  const { registers } = targets;
+  if (!registers.deviceEnabled) return failed(COMMAND_ERROR.DISABLE_DEVICE_NOT_ENABLED);
+  if (registers.wqEnabled) yield* targets.queue.run(COMMAND.DISABLE_WQ);
+  registers.wqEnabled = false;
+  registers.deviceEnabled = false;
+  return success;
+}
+
+/** Abort and disable the queue, then power-on values: host interrupts are VFIO's and stay (kernel.md 8.3). */
+export function* resetDevice({ registers, queue }: CommandTargets): Steps<typeof CMDSTATUS.reset> {
+  yield* queue.run(COMMAND.RESET_WQ);
+  registers.resetBar0();
+  return success;
+}
+
+function* enableWq({ device, registers, queue }: CommandTargets, operand: number): Steps<typeof CMDSTATUS.reset> {
+  if (operand !== 0) return failed(COMMAND_ERROR.INVALID_WQ_INDEX);
+  if (!registers.deviceEnabled) return failed(COMMAND_ERROR.DEVICE_NOT_ENABLED);
+  if (registers.wqEnabled) return failed(COMMAND_ERROR.WQ_NOT_DISABLED);
+  if (!device.iommu.valid) return failed(COMMAND_ERROR.WQ_PASID_ENABLE);
+  const error = yield* queue.enable(device.iommu.pasid);
+  if (error !== SUCCESS) return failed(COMMAND_ERROR.HARDWARE_ERROR);
+  registers.wqEnabled = true;
+  return success;
+}
+
+function* wqCommand({ registers, queue }: CommandTargets, code: CommandCode, operand: number): Steps<typeof CMDSTATUS.reset> {
+  const wqs = wqsOfOperand(operand);
+  if (wqs.some((wq) => wq !== 0)) return failed(COMMAND_ERROR.INVALID_WQ_INDEX);
+  if (!registers.wqEnabled) return failed(COMMAND_ERROR.WQ_NOT_ENABLED);
+  if (wqs.length === 0) return success;
+  const error = yield* queue.run(code);
+  if (code === COMMAND.DISABLE_WQ) registers.wqEnabled = false;
+  return failed(error === SUCCESS ? SUCCESS : COMMAND_ERROR.HARDWARE_ERROR);
+}
+
+/** No error where the queue is disabled already: then only its configuration is cleared, which here is fixed. */
+function* resetWq({ registers, queue }: CommandTargets, operand: number): Steps<typeof CMDSTATUS.reset> {
+  const wqs = wqsOfOperand(operand);
+  if (wqs.some((wq) => wq !== 0)) return failed(COMMAND_ERROR.INVALID_WQ_INDEX);
+  if (wqs.length > 0) {
+    yield* queue.run(COMMAND.RESET_WQ);
+    registers.wqEnabled = false;
+  }
+  return success;
+}
+
+function* ifEnabled({ registers, queue }: CommandTargets, code: CommandCode): Steps<typeof CMDSTATUS.reset> {
+  if (registers.wqEnabled) yield* queue.run(code);
+  return success;
+}
+
+/** The handle is the slot of the host's message store: the guest's descriptors name it, the PASID check guards it. */
+function requestHandle({ triggers }: CommandTargets, operand: number) {
+  const { index, ims } = handleOfOperand(operand);
+  if (ims) return failed(COMMAND_ERROR.NO_INTERRUPT_HANDLE);
+  if (index === 0 || index >= VIRTUAL_VECTORS) return failed(COMMAND_ERROR.INTERRUPT_INDEX);
+  const slot = triggers.hwirq(index);
+  return slot.ok ? CMDSTATUS.of({ error: SUCCESS, result: slot.value }) : failed(COMMAND_ERROR.NO_INTERRUPT_HANDLE);
+}
+
+/** Linux gives the handle, the specification asks for the table index: either is taken. */
+function releaseHandle({ triggers }: CommandTargets, operand: number) {
+  const { index, ims } = handleOfOperand(operand);
+  const known = Array.from({ length: VIRTUAL_VECTORS - 1 }, (_, vector) => vector + 1).some((vector) => {
+    const slot = triggers.hwirq(vector);
+    return index === vector || (slot.ok && slot.value === index);
+  });
+  return ims || !known ? failed(COMMAND_ERROR.INTERRUPT_INDEX) : success;
+}

@@ -1,0 +1,41 @@
+// What the virtual device says of itself: one group, one engine, one dedicated queue whose configuration the guest
+// cannot change, interrupt handles on request, and no IMS of its own (DSA spec 3.0 §7.5.4).
+import {
+  CMDCAP, defineProfile, ENGCAP, GENCAP, GRPCAP, OFFSETS, OFFSETS_HI, PCI_ID, VERSION, WQCAP,
+} from '@siov/datasheet';
+import type { DsaProfile } from '@siov/datasheet';
+import type { Capabilities } from './physical-function.ts';
+import { DEFAULT_LIMITS } from './work-queue.ts';
+
+/** Guest vectors: 0 for commands and errors, 1 for the queue. */
+export const VIRTUAL_VECTORS = 2;
+
+/** Commands 1 to 14: all but the inter-domain ones. */
+const COMMANDS = 0x7ffe;
+
+/** `physical`: what the function said of itself; `wqSize`: entries of the queue set aside. */
+export function virtualProfile(physical: Capabilities, wqSize: number): DsaProfile {
+  return defineProfile({
+    name: 'dsa-1dwq-v1',
+    vendor: PCI_ID.INTEL,
+    device: PCI_ID.DSA,
+    revision: 0,
+    VERSION: VERSION.image(physical.version),
+    GENCAP: GENCAP.of({
+      overlappingCopy: GENCAP.overlappingCopy.get(physical.gencap),
+      commandCapabilities: 1,
+      maxTransferShift: DEFAULT_LIMITS.maxTransferShift,
+      maxBatchShift: DEFAULT_LIMITS.maxBatchShift,
+    }),
+    WQCAP: WQCAP.of({ totalWqSize: wqSize, numberOfWqs: 1, dedicatedMode: 1 }),
+    GRPCAP: GRPCAP.of({ numberOfGroups: 1, totalReadBuffers: GRPCAP.totalReadBuffers.get(physical.grpcap) }),
+    ENGCAP: ENGCAP.of({ numberOfEngines: 1 }),
+    OPCAP: physical.opcap,
+    OFFSETS: OFFSETS.of({ msixperm: 0x2, grpcfg: 0x3, wqcfg: 0x4 }),
+    OFFSETS_HI: OFFSETS_HI.reset,
+    CMDCAP: CMDCAP.of({ commands: COMMANDS }),
+    msix: { count: VIRTUAL_VECTORS, table: 0x2000, pba: 0x3000 },
+    bar0Size: 0x10000,
+    bar2Size: 0x4000,
+  });
+}

@@ -1,0 +1,112 @@
+// The virtual device's config space and BAR0 as register files, and what a reset puts in them.
+import { RegisterFile } from '@siov/base';
+import type { Placement, StatePort, StoredRegister } from '@siov/base';
+import {
+  bar0Windows, BAR0 as PCI_BAR0, BAR2 as PCI_BAR2, CMDCAP, DEVICE_STATE, ENGCAP, GENCAP, GENCFG, GENSTS, GRPCAP, Grpcfg, layoutOf, MSGCTL,
+  MSIX_PBA, MSIX_TABLE, OFFSETS, OFFSETS_HI, OPCAP, PCI_CAPABILITIES, PCI_HEADER, PCICMD, VENDOR, VERSION, WQ_STATE, WQCAP, Wqcfg,
+} from '@siov/datasheet';
+import type { DsaProfile, RegisterWindow } from '@siov/datasheet';
+import { DEFAULT_LIMITS } from './work-queue.ts';
+
+const CONFIG_SIZE = 256;
+
+export class VirtualRegisters {
+  readonly config: RegisterFile;
+  readonly bar0: RegisterFile;
+  readonly windows: readonly RegisterWindow[];
+  readonly #profile: DsaProfile;
+
+  constructor(state: StatePort, name: string, profile: DsaProfile) {
+    this.#profile = profile;
+    const header = [...PCI_HEADER, ...PCI_CAPABILITIES].map((each) => ({ at: each.offset, register: each as unknown as StoredRegister }));
+    this.config = new RegisterFile(state, `${name}/config`, CONFIG_SIZE, header);
+    this.windows = bar0Windows(profile);
+    this.bar0 = new RegisterFile(state, `${name}/bar0`, profile.bar0Size, this.windows.flatMap(placements));
+    this.resetConfig();
+    this.resetBar0();
+  }
+
+  get busMaster(): boolean {
+    return PCICMD.busMasterEnable.get(this.config.get(PCICMD)) === 1;
+  }
+
+  get deviceEnabled(): boolean {
+    return GENSTS.state.get(this.bar0.get(GENSTS)) === DEVICE_STATE.ENABLED;
+  }
+
+  set deviceEnabled(enabled: boolean) {
+    this.bar0.set(GENSTS, GENSTS.of({ state: enabled ? DEVICE_STATE.ENABLED : DEVICE_STATE.DISABLED }));
+  }
+
+  get wqEnabled(): boolean {
+    return Wqcfg.Status.state.get(this.bar0.get(Wqcfg.Status, this.#wqcfg(Wqcfg.Status.offset))) === WQ_STATE.ENABLED;
+  }
+
+  set wqEnabled(enabled: boolean) {
+    const status = Wqcfg.Status.of({ modeSupport: 1, state: enabled ? WQ_STATE.ENABLED : WQ_STATE.DISABLED });
+    this.bar0.set(Wqcfg.Status, status, this.#wqcfg(Wqcfg.Status.offset));
+  }
+
+  /** Whether BAR0 has a group's or queue's configuration at `offset`. */
+  isConfiguration(offset: number): boolean {
+    return this.windows.some(({ name, offset: start, stride, count }) => (name === 'GRPCFG' || name === 'WQCFG') && offset >= start && offset < start + stride * count);
+  }
+
+  resetConfig(): void {
+    const { config } = this;
+    const { msix, vendor, device } = this.#profile;
+    config.reset();
+    config.set(VENDOR, VENDOR.of({ vendor, device }));
+    config.set(MSGCTL, MSGCTL.of({ tableSize: msix.count - 1 }));
+    config.set(MSIX_TABLE, MSIX_TABLE.of({ bir: 0, offset8: msix.table / 8 }));
+    config.set(MSIX_PBA, MSIX_PBA.of({ bir: 0, offset8: msix.pba / 8 }));
+  }
+
+  /** Address bits below a BAR's size read 0 whatever was written: that is how software finds the size. */
+  maskBars(): void {
+    const { config } = this;
+    const mask = (size: number) => (~(size - 1) >>> 4) & 0x0fffffff;
+    const { bar0Size, bar2Size } = this.#profile;
+    const bar0 = config.get(PCI_BAR0);
+    config.set(PCI_BAR0, PCI_BAR0.address.set(bar0, PCI_BAR0.address.get(bar0) & mask(bar0Size)));
+    const bar2 = config.get(PCI_BAR2);
+    config.set(PCI_BAR2, PCI_BAR2.address.set(bar2, PCI_BAR2.address.get(bar2) & mask(bar2Size)));
+  }
+
+  /** Capabilities, the fixed configuration, everything disabled, the permission table cleared (R17: before, not after). */
+  resetBar0(): void {
+    const { bar0 } = this;
+    const profile = this.#profile;
+    bar0.reset();
+    bar0.set(VERSION, profile.VERSION);
+    bar0.set(GENCAP, profile.GENCAP);
+    bar0.set(WQCAP, profile.WQCAP);
+    bar0.set(GRPCAP, profile.GRPCAP);
+    bar0.set(ENGCAP, profile.ENGCAP);
+    bar0.set(OPCAP[0], profile.OPCAP);
+    bar0.set(OFFSETS, profile.OFFSETS);
+    bar0.set(OFFSETS_HI, profile.OFFSETS_HI);
+    bar0.set(CMDCAP, profile.CMDCAP);
+    const layout = layoutOf(profile);
+    bar0.set(GENCFG, GENCFG.of({ globalReadBufferLimit: layout.readBuffers }));
+    const group = layout.offsets.grpcfg;
+    bar0.set(Grpcfg.Wqs[0], Grpcfg.Wqs[0].of({ members: 1n }), group + Grpcfg.Wqs[0].offset);
+    bar0.set(Grpcfg.Engines, Grpcfg.Engines.of({ members: 1n }), group + Grpcfg.Engines.offset);
+    bar0.set(Grpcfg.Flags, Grpcfg.Flags.of({ trafficClassA: 1, trafficClassB: 1, readBuffersAllowed: layout.readBuffers }), group + Grpcfg.Flags.offset);
+    bar0.set(Wqcfg.Size, Wqcfg.Size.of({ size: layout.totalWqSize }), this.#wqcfg(Wqcfg.Size.offset));
+    // The PASID the host gave the queue is none of the guest's business: it sees a queue without one.
+    bar0.set(Wqcfg.Mode, Wqcfg.Mode.of({ dedicated: 1 }), this.#wqcfg(Wqcfg.Mode.offset));
+    bar0.set(Wqcfg.Limits, Wqcfg.Limits.of(DEFAULT_LIMITS), this.#wqcfg(Wqcfg.Limits.offset));
+    this.wqEnabled = false;
+  }
+
+  #wqcfg(offset: number): number {
+    return layoutOf(this.#profile).offsets.wqcfg + offset;
+  }
+}
+
+function placements(window: RegisterWindow): Placement[] {
+  return Array.from({ length: window.count }, (_, index) =>
+    window.registers.map(({ at, register }) => ({ at: window.offset + index * window.stride + at, register: register as unknown as StoredRegister })),
+  ).flat();
+}

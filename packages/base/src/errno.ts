@@ -10,6 +10,7 @@ export const ERRNO = {
   EBADF: { number: 9, text: 'Bad file descriptor' },
   EAGAIN: { number: 11, text: 'Resource temporarily unavailable' },
   ENOMEM: { number: 12, text: 'Cannot allocate memory' },
+  EACCES: { number: 13, text: 'Permission denied' },
   EFAULT: { number: 14, text: 'Bad address' },
   EBUSY: { number: 16, text: 'Device or resource busy' },
   EEXIST: { number: 17, text: 'File exists' },
@@ -21,6 +22,7 @@ export const ERRNO = {
   ENOSYS: { number: 38, text: 'Function not implemented' },
   EPROTO: { number: 71, text: 'Protocol error' },
   EOPNOTSUPP: { number: 95, text: 'Operation not supported' },
+  EADDRINUSE: { number: 98, text: 'Address already in use' },
   ENOTCONN: { number: 107, text: 'Transport endpoint is not connected' },
   ETIMEDOUT: { number: 110, text: 'Connection timed out' },
 } as const satisfies Record<string, { number: number; text: string }>;

@@ -110,16 +110,10 @@ async function openJob(cache: string, work: string, options: ProvisionOptions): 
   const state = join(work, 'archive');
   const transport = kind === 'apt' ? aptTransport(base, state) : httpTransport(base, state, (url) => proxyFor(url, env, aptConfig));
   const onBytes = (bytes: number) => onProgress({ stage: 'index', bytes, via: kind });
-  const [stable = '', backports = ''] = await transport.indexes([STABLE, BACKPORTS], onBytes);
+  const [stableText = '', backportsText = ''] = await transport.indexes([STABLE, BACKPORTS], onBytes);
   for (const message of transport.warnings) onProgress({ stage: 'warning', message });
-  return {
-    cache,
-    work,
-    transport,
-    onProgress,
-    stable: new PackageIndex().add(stable),
-    backports: new PackageIndex().add(stable).add(backports),
-  };
+  const stable = new PackageIndex(stableText);
+  return { cache, work, transport, onProgress, stable, backports: new PackageIndex(backportsText, stable) };
 }
 
 async function addQemu(job: Job): Promise<void> {

@@ -19,24 +19,27 @@ const FIELDS = ['Package', 'Version', 'Filename', 'Size', 'SHA256', 'Depends', '
 /** Packages by name and by what they provide. */
 export class PackageIndex {
   readonly #byName = new Map<string, DebPackage>();
-  readonly #providers = new Map<string, DebPackage[]>();
+  readonly #provider = new Map<string, DebPackage>();
+  readonly #below: PackageIndex | undefined;
 
-  /** Adds the text of a Packages file. A name already there is replaced: add the suite that wins last. */
-  add(packagesText: string): this {
+  /** The packages of a Packages file, in front of those of another index: a name here hides the one below. */
+  constructor(packagesText: string, below?: PackageIndex) {
+    this.#below = below;
     for (const stanza of parseControl(packagesText, FIELDS)) {
       const pkg = toPackage((field) => stanza.get(field));
-      if (pkg) this.#byName.set(pkg.name, pkg);
+      if (!pkg) continue;
+      this.#byName.set(pkg.name, pkg);
+      for (const name of pkg.provides) if (!this.#provider.has(name)) this.#provider.set(name, pkg);
     }
-    this.#providers.clear();
-    for (const pkg of this.#byName.values()) {
-      for (const name of pkg.provides) this.#providers.set(name, [...(this.#providers.get(name) ?? []), pkg]);
-    }
-    return this;
   }
 
   /** The package of that name, else the first that provides it. */
   find(name: string): DebPackage | undefined {
-    return this.#byName.get(name) ?? this.#providers.get(name)?.[0];
+    return this.#named(name) ?? this.#provider.get(name) ?? this.#below?.find(name);
+  }
+
+  #named(name: string): DebPackage | undefined {
+    return this.#byName.get(name) ?? (this.#below ? this.#below.#named(name) : undefined);
   }
 }
 

@@ -1,7 +1,7 @@
 // `require` in all its disguises. It is an ordinary function, so it can be renamed and passed on; whatever this file
 // cannot follow to a string literal it reports as computed rather than letting it pass.
 import { Visitor } from 'oxc-parser';
-import type { CallExpression, Expression, Node, Program, VariableDeclarator } from 'oxc-parser';
+import type { CallExpression, Expression, Node, Program, VariableDeclarator, VisitorObject } from 'oxc-parser';
 import type { Extracted } from './extract.ts';
 import { textOf } from './literal-text.ts';
 
@@ -20,6 +20,7 @@ export function requireCalls(program: Program): Extracted[] {
     found.push({ kind, specifier, typeOnly: false, offset });
   };
   new Visitor({
+    ...namesOnly(followed),
     CallExpression(node) {
       const kind = loaderCall(node, names, followed);
       const [first] = node.arguments;
@@ -40,6 +41,18 @@ export function requireCalls(program: Program): Extracted[] {
       if (!node.computed) followed.add(node.key);
       if (node.value.type === 'Identifier' && names.makers.has(node.value.name)) followed.add(node.value);
     },
+    Identifier(node) {
+      // Only a binding carries a type, as in `(require: boolean) => void`.
+      if ('typeAnnotation' in node && node.typeAnnotation !== null) return;
+      if ((names.loaders.has(node.name) || names.makers.has(node.name)) && !followed.has(node)) add('require', null, node.start);
+    },
+  }).visit(program);
+  return found;
+}
+
+// Where a name is only a name: keys, and types, which load nothing.
+function namesOnly(followed: Set<Node>): VisitorObject {
+  return {
     PropertyDefinition: ({ key, computed }) => { if (!computed) followed.add(key); },
     MethodDefinition: ({ key, computed }) => { if (!computed) followed.add(key); },
     TSPropertySignature: ({ key, computed }) => { if (!computed) followed.add(key); },
@@ -48,13 +61,7 @@ export function requireCalls(program: Program): Extracted[] {
     ImportSpecifier: ({ imported, local }) => { followed.add(imported).add(local); },
     ExportSpecifier: ({ exported }) => { followed.add(exported); },
     UnaryExpression: ({ operator, argument }) => { if (operator === 'typeof') followed.add(argument); },
-    Identifier(node) {
-      // Only a binding carries a type, as in `(require: boolean) => void`.
-      if ('typeAnnotation' in node && node.typeAnnotation !== null) return;
-      if ((names.loaders.has(node.name) || names.makers.has(node.name)) && !followed.has(node)) add('require', null, node.start);
-    },
-  }).visit(program);
-  return found;
+  };
 }
 
 function namesIn(program: Program): Names {

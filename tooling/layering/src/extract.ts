@@ -4,6 +4,7 @@ import type { CallExpression, Comment, Expression, NewExpression, VisitorObject 
 import { requireCalls } from './extract-require.ts';
 import type { ImportKind } from './judge.ts';
 import { textOf } from './literal-text.ts';
+import { importTree } from './statements.ts';
 
 export interface Extracted {
   readonly kind: ImportKind;
@@ -21,13 +22,14 @@ export interface Extraction {
 
 export function extractImports(file: string, text: string): Extraction {
   const result = parseSync(file, text, { preserveParens: false });
+  const tree = importTree(file, text, result);
   const imports = result.comments.flatMap(references);
   const add = (kind: ImportKind, specifier: string | null, offset: number, typeOnly = false): void => {
     imports.push({ kind, specifier, typeOnly, offset });
   };
-  new Visitor({ ...declarations(add), ...expressions(add) }).visit(result.program);
+  new Visitor({ ...declarations(add), ...expressions(add) }).visit(tree);
   // Most files never say the word; an escape in a name could hide it.
-  if (/require|\\u/i.test(text)) imports.push(...requireCalls(result.program));
+  if (/require|\\u/i.test(text)) imports.push(...requireCalls(tree));
   imports.sort((a, b) => a.offset - b.offset);
   const fault = result.errors[0];
   return fault === undefined ? { imports } : { imports, fault: { message: fault.message, offset: fault.labels[0]?.start ?? 0 } };

@@ -1,0 +1,104 @@
+// The guest's view of the MSI-X table, kept by the VMM: the device never sees it. Masking and pending are done here, and
+// a change of either tells whoever provides the vectors (QEMU hw/pci/msix.c; kernel.md 7.1, 7.2).
+import { bit, bits, register, RegisterFile } from '@siov/base';
+import type { AccessSize, StatePort, Steps } from '@siov/base';
+
+const ENTRY_SIZE = 16;
+const SOURCE = 'PCI Local Bus 3.0 6.8.2';
+const AddressLo = register('MSI-X address low', { offset: 0, source: SOURCE }, { value: bits(31, 2) });
+const AddressHi = register('MSI-X address high', { offset: 4, source: SOURCE }, { value: bits(31, 0) });
+const Data = register('MSI-X data', { offset: 8, source: SOURCE }, { value: bits(31, 0) });
+const Control = register('MSI-X vector control', { offset: 12, reset: 1, source: SOURCE }, { mask: bit(0) });
+
+/** Told when a vector can fire for the guest, and when it no longer can (msix_set_vector_notifiers()). */
+export interface VectorNotifier {
+  use(vector: number): Steps<void>;
+  release(vector: number): Steps<void>;
+}
+
+export class MsixTable {
+  readonly size: number;
+  readonly #file: RegisterFile;
+  readonly #function: { enabled: boolean; masked: boolean; pending: readonly number[] };
+  readonly #notifier: VectorNotifier;
+  readonly #deliver: (address: bigint, data: number) => Steps<void>;
+
+  /** `deliver` sends a message to the guest's interrupt controller. */
+  constructor(state: StatePort, name: string, size: number, notifier: VectorNotifier, deliver: (address: bigint, data: number) => Steps<void>) {
+    this.size = size;
+    const entry = (index: number) => [AddressLo, AddressHi, Data, Control].map((each) => ({ at: index * ENTRY_SIZE + each.offset, register: each }));
+    this.#file = new RegisterFile(state, `${name}/msix`, size * ENTRY_SIZE, Array.from({ length: size }, (_, index) => entry(index)).flat());
+    this.#function = state.record(`${name}/msix-function`, { enabled: false, masked: false, pending: [] as readonly number[] });
+    this.#notifier = notifier;
+    this.#deliver = deliver;
+  }
+
+  get enabled(): boolean {
+    return this.#function.enabled;
+  }
+
+  get functionMasked(): boolean {
+    return this.#function.masked;
+  }
+
+  /** Bytes of the table. */
+  get bytes(): number {
+    return this.size * ENTRY_SIZE;
+  }
+
+  read(offset: number, size: AccessSize): number {
+    return this.#file.read(offset, size);
+  }
+
+  /** The guest writes the table. A vector that becomes unmasked is used, then delivered if it was pending. */
+  *write(offset: number, size: AccessSize, value: number): Steps<void> {
+    const vector = Math.floor(offset / ENTRY_SIZE);
+    const before = this.masked(vector);
+    this.#file.write(offset, size, value);
+    yield* this.#changed(vector, before);
+  }
+
+  /** The guest writes enable and function mask. */
+  *control(enabled: boolean, masked: boolean): Steps<void> {
+    const before = Array.from({ length: this.size }, (_, vector) => this.masked(vector));
+    this.#function.enabled = enabled;
+    this.#function.masked = masked;
+    for (const [vector, was] of before.entries()) yield* this.#changed(vector, was);
+  }
+
+  /** A vector fires: delivered, or pending while masked. */
+  *notify(vector: number): Steps<void> {
+    const state = this.#function;
+    if (!state.enabled) return;
+    if (this.masked(vector)) {
+      if (!state.pending.includes(vector)) state.pending = [...state.pending, vector];
+      return;
+    }
+    yield* this.#send(vector);
+  }
+
+  masked(vector: number): boolean {
+    const control = this.#file.get(Control, vector * ENTRY_SIZE + Control.offset);
+    return !this.#function.enabled || this.#function.masked || Control.mask.get(control) === 1;
+  }
+
+  pending(vector: number): boolean {
+    return this.#function.pending.includes(vector);
+  }
+
+  *#changed(vector: number, before: boolean): Steps<void> {
+    const now = this.masked(vector);
+    if (before === now) return;
+    if (now) return yield* this.#notifier.release(vector);
+    yield* this.#notifier.use(vector);
+    if (!this.pending(vector)) return;
+    this.#function.pending = this.#function.pending.filter((each) => each !== vector);
+    yield* this.#send(vector);
+  }
+
+  *#send(vector: number): Steps<void> {
+    const at = vector * ENTRY_SIZE;
+    const high = BigInt(this.#file.get(AddressHi, at + AddressHi.offset));
+    yield* this.#deliver((high << 32n) | BigInt(this.#file.get(AddressLo, at + AddressLo.offset)), this.#file.get(Data, at + Data.offset));
+  }
+}

@@ -1,0 +1,226 @@
+// A VFIO device in a virtual machine, as QEMU's hw/vfio/pci.c does it: config space and BARs passed through, the MSI-X
+// table emulated, and the guest's unmasking turned into SET_IRQS (kernel.md 7.3).
+import { bit, bits, describeFailure, fail, ModelEventFd, ok, point, register, waitUntil } from '@siov/base';
+import type { AccessPort, EventFd, Result, StatePort, Steps, Trace } from '@siov/base';
+import { VFIO_PCI_IRQ, VFIO_PCI_REGION } from '@siov/vfio';
+import type { IrqSet, VfioDevice } from '@siov/vfio';
+import { MsixTable } from './msix-table.ts';
+
+export interface VmmPorts {
+  readonly state: StatePort;
+  readonly trace: Trace;
+  /** A message for the guest's interrupt controller. */
+  inject(address: bigint, data: number): Steps<void>;
+}
+
+export interface VmmOptions {
+  /** The host's name of the vCPU thread in a trap. */
+  readonly trapAgent: string;
+}
+
+const MSIX_CAPABILITY = 0x11;
+const MessageControl = register('MSI-X message control', { offset: 2, width: 16, source: 'PCI Local Bus 3.0 6.8.2.3' }, {
+  tableSize: bits(10, 0, 'ro'),
+  functionMask: bit(14),
+  enable: bit(15),
+});
+const TableLocation = register('MSI-X table offset', { offset: 4, source: 'PCI Local Bus 3.0 6.8.2.4' }, { bar: bits(2, 0), offset8: bits(31, 3) });
+
+const trap = point('trap', 'exit to the VMM');
+const resume = point('return', 'entry to the guest');
+
+interface Msix {
+  readonly capability: number;
+  readonly bar: number;
+  readonly offset: number;
+  readonly table: MsixTable;
+}
+
+export class VfioPci {
+  readonly #device: VfioDevice;
+  readonly #ports: VmmPorts;
+  readonly #options: VmmOptions;
+  readonly #msix: Msix;
+  /** One for each vector ever used; the device gets a duplicate each time. */
+  readonly #eventfds: Map<number, ModelEventFd>;
+  readonly #log: { errors: readonly string[] };
+
+  private constructor(ports: VmmPorts, options: VmmOptions, device: VfioDevice, msix: Omit<Msix, 'table'> & { size: number }) {
+    this.#ports = ports;
+    this.#options = options;
+    this.#device = device;
+    this.#eventfds = ports.state.map(`${device.name}/vmm/eventfds`);
+    this.#log = ports.state.record(`${device.name}/vmm/log`, { errors: [] as readonly string[] });
+    // Masking changes nothing at the device: what it signals meanwhile becomes pending here.
+    const notifier = { use: (vector: number) => this.#use(vector), *release() {} };
+    const table = new MsixTable(ports.state, `${device.name}/vmm`, msix.size, notifier, (address, data) => ports.inject(address, data));
+    this.#msix = { ...msix, table };
+  }
+
+  /** Takes `device` into the machine. `ENODEV`: no config space or no MSI-X. */
+  static *realize(ports: VmmPorts, options: VmmOptions, device: VfioDevice): Steps<Result<VfioPci, 'ENODEV'>> {
+    const config = new Uint8Array(256);
+    const read = yield* device.regionRead(VFIO_PCI_REGION.CONFIG, 0, config);
+    if (!read.ok) return fail('ENODEV', `${device.name}: config space: ${describeFailure(read)}`);
+    const view = new DataView(config.buffer);
+    const capability = findMsix(view);
+    const irqs = device.irqInfo(VFIO_PCI_IRQ.MSIX);
+    if (capability === 0 || !irqs.ok || irqs.value.count === 0) return fail('ENODEV', `${device.name} has no MSI-X`);
+    const location = TableLocation.image(view.getUint32(capability + TableLocation.offset, true));
+    const msix = { capability, bar: TableLocation.bar.get(location), offset: TableLocation.offset8.get(location) * 8, size: irqs.value.count };
+    return ok(new VfioPci(ports, options, device, msix));
+  }
+
+  /** What went wrong with requests to the device: the guest is not told (kernel.md 7.3). */
+  get errors(): readonly string[] {
+    return this.#log.errors;
+  }
+
+  /** The guest's view of a region: config space or a memory BAR. Every access traps. */
+  region(index: number): AccessPort {
+    const read = (offset: number, size: number) => this.#trap('guest_read', index, offset, this.#read(index, offset, size));
+    const write = (offset: number, size: number, value: bigint) => this.#trap('guest_write', index, offset, this.#write(index, offset, size, value));
+    return {
+      *read(offset, size) {
+        return Number(yield* read(offset, size));
+      },
+      read64: (offset) => read(offset, 8),
+      write: (offset, size, value) => write(offset, size, BigInt(value)),
+      write64: (offset, value) => write(offset, 8, value),
+    };
+  }
+
+  /** The guest's 64-byte store to a BAR: it reaches the device as one write. */
+  submit(index: number, offset: number, descriptor: Uint8Array): Steps<void> {
+    return this.#trap('guest_submit', index, offset, this.#forward(index, offset, descriptor));
+  }
+
+  /** The VMM's main loop: eventfds become messages, or pending bits while the vector is masked. To be spawned. */
+  *mainLoop(): Steps<never> {
+    const signalled = () => [...this.#eventfds.values()].some((each) => each.count > 0);
+    for (;;) {
+      yield* waitUntil(`eventfds of ${this.#device.name}`, signalled);
+      for (const [vector, eventfd] of this.#eventfds) {
+        if (eventfd.take() > 0) yield* this.#msix.table.notify(vector);
+      }
+    }
+  }
+
+  /** The vCPU leaves the guest, its host thread does the access, and only then the guest's next instruction runs. */
+  *#trap<T>(operation: string, region: number, offset: number, body: Steps<T>): Steps<T> {
+    yield trap;
+    const { trace } = this.#ports;
+    const result = yield* trace.as(this.#options.trapAgent, trace.cross('vmm', operation, { region, offset }, body));
+    yield resume;
+    return result;
+  }
+
+  *#read(index: number, offset: number, size: number): Steps<bigint> {
+    const inTable = this.#tableOffset(index, offset, size);
+    if (inTable !== null) return this.#readTable(inTable, size);
+    const bytes = new Uint8Array(8);
+    const read = yield* this.#device.regionRead(index, offset, bytes.subarray(0, size));
+    if (!read.ok) {
+      this.#report(describeFailure(read));
+      return (1n << BigInt(size * 8)) - 1n;
+    }
+    const value = new DataView(bytes.buffer).getBigUint64(0, true);
+    return index === VFIO_PCI_REGION.CONFIG ? this.#overlayControl(offset, size, value) : value;
+  }
+
+  *#write(index: number, offset: number, size: number, value: bigint): Steps<void> {
+    const inTable = this.#tableOffset(index, offset, size);
+    if (inTable !== null) return yield* this.#writeTable(inTable, size, value);
+    const bytes = new Uint8Array(8);
+    new DataView(bytes.buffer).setBigUint64(0, value, true);
+    yield* this.#forward(index, offset, bytes.subarray(0, size));
+    if (index === VFIO_PCI_REGION.CONFIG) yield* this.#controlWritten(offset, size, value);
+  }
+
+  *#forward(index: number, offset: number, bytes: Uint8Array): Steps<void> {
+    const written = yield* this.#device.regionWrite(index, offset, bytes);
+    if (!written.ok) this.#report(describeFailure(written));
+  }
+
+  /** Offset in the emulated table, or null where the access goes to the device. */
+  #tableOffset(region: number, offset: number, size: number): number | null {
+    const inside = offset - this.#msix.offset;
+    return region === this.#msix.bar && inside >= 0 && inside + size <= this.#msix.table.bytes ? inside : null;
+  }
+
+  #readTable(offset: number, size: number): bigint {
+    const { table } = this.#msix;
+    const low = BigInt(table.read(offset, 4));
+    return size === 8 ? low | (BigInt(table.read(offset + 4, 4)) << 32n) : low;
+  }
+
+  *#writeTable(offset: number, size: number, value: bigint): Steps<void> {
+    const { table } = this.#msix;
+    yield* table.write(offset, 4, Number(value & 0xffffffffn));
+    if (size === 8) yield* table.write(offset + 4, 4, Number(value >> 32n));
+  }
+
+  /** Enable and function mask are the VMM's own: the device's copy of them is not shown. */
+  #overlayControl(offset: number, size: number, value: bigint): bigint {
+    const at = this.#msix.capability + MessageControl.offset;
+    if (offset > at || offset + size < at + 2) return value;
+    const shift = BigInt((at - offset) * 8);
+    const own = MessageControl.of({ tableSize: this.#msix.table.size - 1, enable: Number(this.#msix.table.enabled), functionMask: Number(this.#msix.table.functionMasked) });
+    return (value & ~(0xffffn << shift)) | (BigInt(own) << shift);
+  }
+
+  *#controlWritten(offset: number, size: number, value: bigint): Steps<void> {
+    const at = this.#msix.capability + MessageControl.offset;
+    if (offset > at || offset + size < at + 2) return;
+    const { table } = this.#msix;
+    const written = MessageControl.image(Number((value >> BigInt((at - offset) * 8)) & 0xffffn));
+    const enable = MessageControl.enable.get(written) === 1;
+    const was = table.enabled;
+    // The device enters MSI-X mode with no vector assigned, while the guest still has all of them masked.
+    if (enable && !was) yield* this.#setIrqs(0, 1, { kind: 'eventfd', fds: [null] });
+    yield* table.control(enable, MessageControl.functionMask.get(written) === 1);
+    if (!enable && was) yield* this.#setIrqs(0, 0, { kind: 'none' });
+  }
+
+  *#use(vector: number): Steps<void> {
+    let eventfd = this.#eventfds.get(vector);
+    if (eventfd === undefined) {
+      eventfd = new ModelEventFd(this.#ports.state, `${this.#device.name}/vector${vector}`);
+      this.#eventfds.set(vector, eventfd);
+    }
+    yield* this.#setIrqs(vector, 1, { kind: 'eventfd', fds: [duplicate(eventfd)] });
+  }
+
+  *#setIrqs(start: number, count: number, data: IrqSet['data']): Steps<void> {
+    const set = yield* this.#device.setIrqs({ index: VFIO_PCI_IRQ.MSIX, start, count, action: 'trigger', data });
+    if (!set.ok) this.#report(`SET_IRQS ${start}+${count}: ${describeFailure(set)}`);
+  }
+
+  #report(error: string): void {
+    this.#log.errors = [...this.#log.errors, error];
+  }
+}
+
+/** dup(2): closing it leaves the original open. */
+function duplicate(eventfd: EventFd): EventFd {
+  let open = true;
+  return {
+    name: eventfd.name,
+    signal: () => {
+      if (open) eventfd.signal();
+    },
+    close: () => {
+      open = false;
+    },
+  };
+}
+
+/** Offset of the MSI-X capability in config space, 0 when there is none. */
+function findMsix(config: DataView): number {
+  let at = config.getUint8(0x34);
+  for (let left = 48; at !== 0 && left > 0; left--) {
+    if (config.getUint8(at) === MSIX_CAPABILITY) return at;
+    at = config.getUint8(at + 1);
+  }
+  return 0;
+}

@@ -1,0 +1,11 @@
+export type { RequestOptions } from './channel.ts';
+export type { ClientIrqSet, ClientMapping, ClientOptions, SmallWrite } from './client.ts';
+export { connectVfioUser, VfioUserClient } from './client.ts';
+export type { Counters, RequestEvent, VfioUserEvent } from './events.ts';
+export type { Limits } from './limits.ts';
+export { DEFAULT_LIMITS } from './limits.ts';
+export type { ListenError } from './listener.ts';
+export type { ClientEventFd, SharedMemory } from './resources.ts';
+export { clientEventFd, sharedMemory } from './resources.ts';
+export type { ServeOptions } from './server.ts';
+export { serveVfioUser, VfioUserServer } from './server.ts';

@@ -56,11 +56,11 @@ export class IrqCore {
 
   /**
    * __irq_domain_alloc_irqs() for one interrupt: a descriptor, then the hierarchy of `domain`. A failure at any level
-   * leaves nothing behind.
+   * leaves nothing behind. `ENOMEM`: no virq is left (irq_expand_nr_irqs()); else what the levels give.
    */
   *allocIrq<A>(domain: IrqDomain<A>, argument: A): Steps<Result<IrqDesc, AllocErrno>> {
     const virq = this.#virqs.alloc();
-    if (!virq.ok) return virq;
+    if (!virq.ok) return fail('ENOMEM', virq.message);
     const desc = new IrqDesc(this.ports.state, this.options.name, virq.value, this.options.cpus);
     const data = yield* domain.alloc(desc, argument);
     if (!data.ok) {

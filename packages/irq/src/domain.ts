@@ -53,12 +53,20 @@ export class IrqDomain<A = unknown> {
       parent = below.value;
     }
     const own = yield* this.#ops.alloc(this as unknown as IrqDomain, desc.virq, argument);
-    if (own.ok && !this.#mappings.has(own.value.hwirq)) {
-      this.#mappings.set(own.value.hwirq, desc.virq);
-      return ok({ virq: desc.virq, desc, domain: this as unknown as IrqDomain, parent, ...own.value });
+    if (!own.ok) {
+      if (parent !== null) yield* parent.domain.free(parent);
+      return own;
     }
+    const data: IrqData = { virq: desc.virq, desc, domain: this as unknown as IrqDomain, parent, ...own.value };
+    const mapped = this.findMapping(data.hwirq);
+    if (mapped === 0) {
+      this.#mappings.set(data.hwirq, desc.virq);
+      return ok(data);
+    }
+    // Not free(): the mapping belongs to the other interrupt.
+    yield* this.#ops.free(data);
     if (parent !== null) yield* parent.domain.free(parent);
-    return own.ok ? fail('EEXIST', `${this.name}: hwirq ${own.value.hwirq} is mapped to irq ${this.findMapping(own.value.hwirq)}`) : own;
+    return fail('EEXIST', `${this.name}: hwirq ${data.hwirq} is mapped to irq ${mapped}`);
   }
 
   /** irq_domain_free_irqs_hierarchy(): this level first, then the ones below. */

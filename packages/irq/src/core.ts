@@ -76,7 +76,12 @@ export class IrqCore {
   /** irq_domain_free_irqs(): the hierarchy from the device to the root, then the descriptor. `EBUSY` while requested. */
   *freeVirq(virq: number): Steps<Result<void, 'EINVAL' | 'EBUSY'>> {
     const desc = this.#descs.get(virq);
-    if (desc === undefined || desc.state.data === null) return fail('EINVAL', `irq ${virq} is not allocated`);
+    return desc === undefined ? notAllocated(virq) : yield* desc.requestMutex.with(this.#free(desc));
+  }
+
+  *#free(desc: IrqDesc): Steps<Result<void, 'EINVAL' | 'EBUSY'>> {
+    const { virq } = desc;
+    if (desc.state.data === null) return notAllocated(virq);
     if (desc.state.actions.length > 0) return fail('EBUSY', `irq ${virq} is still requested by ${desc.state.actions[0]?.name}`);
     if (desc.state.activated) {
       yield* desc.state.data.domain.deactivate(desc.state.data);
@@ -94,4 +99,8 @@ export class IrqCore {
     const desc = this.#descs.get(virq);
     if (desc?.state.flow) yield* desc.state.flow(desc, cpu);
   }
+}
+
+function notAllocated(virq: number): Result<never, 'EINVAL'> {
+  return fail('EINVAL', `irq ${virq} is not allocated`);
 }

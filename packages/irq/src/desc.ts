@@ -42,11 +42,14 @@ export interface DescState {
 export class IrqDesc {
   readonly virq: number;
   readonly lock: Lock;
+  /** Serialises requesting and freeing, which wait and so cannot hold {@link lock} throughout (kernel.md 2.2). */
+  readonly requestMutex: Lock;
   readonly state: DescState;
 
   constructor(state: StatePort, core: string, virq: number, cpus: number) {
     this.virq = virq;
     this.lock = new Lock(state, `${core}/irq${virq}`);
+    this.requestMutex = new Lock(state, `${core}/irq${virq}/request`);
     this.state = state.record<DescState>(`${core}/irq${virq}`, {
       actions: [],
       flow: null,

@@ -46,9 +46,13 @@ function* request_(core: IrqCore, virq: number, request: IrqRequest): Steps<Resu
     shared,
     threadState: core.ports.state.record(`${core.options.name}/irq${virq}/${name}/thread`, { wakeups: 0, running: false, stop: false, gone: thread === null }),
   };
+  return yield* desc.requestMutex.with(link(core, desc, action));
+}
+
+function* link(core: IrqCore, desc: IrqDesc, action: IrqAction): Steps<Result<void, RequestErrno>> {
   const linked = yield* desc.lock.with(setupIrq(desc, action));
-  if (linked.ok && thread !== null) {
-    core.ports.spawn({ name: core.options.threadAgent(virq, name), layer: 'irq' }, irqThread(virq, action));
+  if (linked.ok && action.thread !== null) {
+    core.ports.spawn({ name: core.options.threadAgent(desc.virq, action.name), layer: 'irq' }, irqThread(desc.virq, action));
   }
   return linked;
 }
@@ -60,6 +64,7 @@ function* wakeThread() {
 /** __setup_irq(): activation and start-up come before the action is linked, all under the lock. */
 function* setupIrq(desc: IrqDesc, action: IrqAction): Steps<Result<void, RequestErrno>> {
   const { state } = desc;
+  if (state.data === null) return fail('EINVAL', `request_irq(${desc.virq}, ${action.name}): the interrupt was given back meanwhile`);
   const holder = state.actions[0];
   if (holder !== undefined && !(holder.shared && action.shared)) {
     return fail('EBUSY', `request_irq(${desc.virq}, ${action.name}): taken by ${holder.name} and not shared by both`);
@@ -137,11 +142,16 @@ export function freeIrq(core: IrqCore, virq: number, devId: unknown): Steps<stri
 
 function* free(core: IrqCore, virq: number, devId: unknown): Steps<string | null> {
   const desc = core.desc(virq);
-  const action = desc?.state.actions.find((each) => each.devId === devId);
-  if (desc === undefined || action === undefined) return null;
+  return desc === undefined ? null : yield* desc.requestMutex.with(unlinkAndWait(desc, devId));
+}
+
+/** The request mutex keeps a new first action out until the hierarchy is deactivated: it has to activate it again. */
+function* unlinkAndWait(desc: IrqDesc, devId: unknown): Steps<string | null> {
+  const action = desc.state.actions.find((each) => each.devId === devId);
+  if (action === undefined) return null;
   const last = yield* desc.lock.with(unlink(desc, action));
   yield* synchronizeHardirq(desc);
-  yield* stopThread(virq, action);
+  yield* stopThread(desc.virq, action);
   if (last) yield* desc.lock.with(deactivate(desc));
   return action.name;
 }
@@ -155,8 +165,7 @@ function* unlink(desc: IrqDesc, action: IrqAction): Steps<boolean> {
 
 function* deactivate(desc: IrqDesc): Steps<void> {
   const { data } = desc.state;
-  // Another request may have come between unlinking and here: then the interrupt is in use again.
-  if (desc.state.actions.length > 0 || data === null || !desc.state.activated) return;
+  if (data === null || !desc.state.activated) return;
   yield* data.domain.deactivate(data);
   desc.state.activated = false;
 }

@@ -115,12 +115,12 @@ function* shutdown(desc: IrqDesc): Steps<void> {
   state.started = false;
 }
 
-/** The thread of a threaded interrupt: one run for any number of wake-ups, until free_irq() stops it. */
+/** The thread of a threaded interrupt: one run for any number of wake-ups. Stopped with one due, it runs that first. */
 function* irqThread(virq: number, action: IrqAction): Steps<void> {
   const state = action.threadState;
   for (;;) {
     yield* waitUntil(`wake-up of irq/${virq}-${action.name}`, () => state.wakeups > 0 || state.stop);
-    if (state.stop) break;
+    if (state.wakeups === 0) break;
     state.wakeups = 0;
     state.running = true;
     yield* action.thread?.(virq) ?? none();

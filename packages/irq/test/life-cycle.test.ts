@@ -244,6 +244,20 @@ describe('threads', () => {
     expect(run(freeIrq(core, virq, 1))).toBe('t');
     expect(core.desc(virq)?.state.actions).toEqual([]);
   });
+
+  test('free_irq waits for the thread, and a wake-up from before it is still served', () => {
+    const { core, run, virq, executor, state } = withInterrupt();
+    const log: string[] = [];
+    run(requestIrq(core, virq, { name: 't', devId: 1, ...threaded(log, quick) }));
+    const [action] = state()?.actions ?? [];
+    if (action === undefined) throw new Error('no action');
+    // The hard handler has run, the thread has not had the CPU yet.
+    action.threadState.wakeups += 1;
+    run(freeIrq(core, virq, 1));
+    expect(log).toEqual(['start', 'end']);
+    executor.settle();
+    expect(action.threadState).toMatchObject({ gone: true, wakeups: 0 });
+  });
 });
 
 describe('disabling', () => {

@@ -193,7 +193,10 @@ function* disable(desc: IrqDesc): Steps<Result<void, 'EINVAL'>> {
   return ok();
 }
 
-/** enable_irq(): undoes one disable; the outermost replays one edge that came meanwhile. `EINVAL` when not disabled. */
+/**
+ * enable_irq(): undoes one disable; the outermost replays one edge that came meanwhile. `EINVAL` when it is not disabled
+ * or not requested: the kernel only warns and would unmask hardware that nobody handles.
+ */
 export function* enableIrq(core: IrqCore, virq: number): Steps<Result<void, 'EINVAL'>> {
   const desc = core.desc(virq);
   if (desc === undefined) return noSuch('enable_irq', virq);
@@ -202,6 +205,7 @@ export function* enableIrq(core: IrqCore, virq: number): Steps<Result<void, 'EIN
 
 function* enable(desc: IrqDesc): Steps<Result<void, 'EINVAL'>> {
   const { state } = desc;
+  if (!state.started) return fail('EINVAL', `enable_irq(${desc.virq}): the interrupt is not requested`);
   if (state.depth === 0) return fail('EINVAL', `enable_irq(${desc.virq}): unbalanced, the interrupt is enabled`);
   state.depth -= 1;
   if (state.depth > 0) return ok();

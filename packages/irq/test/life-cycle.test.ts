@@ -292,6 +292,17 @@ describe('disabling', () => {
     expect(run(enableIrq(core, virq))).toMatchObject({ errno: 'EINVAL', message: expect.stringContaining('unbalanced') });
   });
 
+  test('an interrupt nobody requested is not enabled: EINVAL, and its entry stays masked (I1)', () => {
+    const { core, run, virq, table, request } = withInterrupt();
+    expect(run(enableIrq(core, virq))).toMatchObject({ errno: 'EINVAL' });
+    run(requestIrq(core, virq, request));
+    run(freeIrq(core, virq, request.devId));
+    expect(run(enableIrq(core, virq))).toMatchObject({ errno: 'EINVAL' });
+    expect(table.entry(0).masked).toBe(true);
+    expect(run(enableIrq(core, 40))).toMatchObject({ errno: 'EINVAL' });
+    expect(run(disableIrqNosync(core, 40))).toMatchObject({ errno: 'EINVAL' });
+  });
+
   test('an edge that arrives while the handler runs is handled after it, by the same loop', () => {
     const { core, run, virq, table, hwirq, executor, vectors, request } = withInterrupt({ cpus: 1 });
     let runs = 0;

@@ -2,4 +2,5 @@ export type { DeviceKey, DeviceOptions, IommuRecord, IommuRecordWriter } from '.
 export { Device, deviceKey } from './device.ts';
 export type { PciResources, SubmitPort } from './pci.ts';
 export { PciDevice } from './pci.ts';
+export type { DeclaredRegister } from './registers.ts';
 export { readRegister, writeRegister } from './registers.ts';

@@ -2,15 +2,17 @@
 import { ModelError, point } from '@siov/base';
 import type { AccessPort, AccessSize, Image, Register, Steps, Width } from '@siov/base';
 
+/** What an access needs of a declared register: not its fields. */
+export type DeclaredRegister<N extends string, W extends Width> = Pick<RegisterBase<N, W>, 'name' | 'offset' | 'width' | 'image'>;
 // oxlint-disable-next-line typescript/no-explicit-any -- the fields do not matter here, only name and width
-type Declared<N extends string, W extends Width> = Pick<Register<N, W, any>, 'name' | 'offset' | 'width' | 'image'>;
+type RegisterBase<N extends string, W extends Width> = Register<N, W, any>;
 
 const access = point('register', 'register access');
 
 /** Reads a register at `base` + its offset, in one access. */
 export function* readRegister<N extends string, W extends Width>(
   port: AccessPort,
-  declared: Declared<N, W>,
+  declared: DeclaredRegister<N, W>,
   base = 0,
 ): Steps<Image<N, W>> {
   yield access;
@@ -22,7 +24,7 @@ export function* readRegister<N extends string, W extends Width>(
 /** Writes an image of the register at `base` + its offset, in one access. */
 export function* writeRegister<N extends string, W extends Width>(
   port: AccessPort,
-  declared: Declared<N, W>,
+  declared: DeclaredRegister<N, W>,
   image: Image<N, W>,
   base = 0,
 ): Steps<void> {

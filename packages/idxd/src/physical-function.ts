@@ -8,7 +8,7 @@ import {
 import type { CommandCode } from '@siov/datasheet';
 import { readRegister, writeRegister } from '@siov/device';
 import type { PciDevice } from '@siov/device';
-import { freeIrq, pciEnableMsix, requestIrq } from '@siov/irq';
+import { freeIrq, pciAllocIrqVectors, requestIrq } from '@siov/irq';
 import type { IrqCore, IrqDomain, MsiAllocInfo, MsixVectors } from '@siov/irq';
 import { enablePciPasid } from '@siov/iommu';
 
@@ -97,7 +97,7 @@ export class PhysicalFunction {
   }
 
   *#setUpInterrupts(parent: IrqDomain<MsiAllocInfo>): Steps<Result<void, ProbeErrno>> {
-    const vectors = yield* pciEnableMsix(this.core, this.device, parent);
+    const vectors = yield* pciAllocIrqVectors(this.core, this.device, parent);
     if (!vectors.ok) return vectors;
     const misc = vectors.value.virqs[0] ?? 0;
     const requested = yield* requestIrq(this.core, misc, { name: 'idxd-misc', devId: this, thread: () => this.#misc() });

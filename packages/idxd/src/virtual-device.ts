@@ -23,7 +23,6 @@ export interface VirtualDeviceParts {
   readonly device: Device;
   readonly profile: DsaProfile;
   readonly queue: WorkQueue;
-  readonly device: Device;
   /** The physical function's BAR2. */
   readonly portals: SubmitPort;
   /** What the queue's PASID reaches. */

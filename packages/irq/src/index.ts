@@ -11,8 +11,8 @@ export { disableIrqNosync, enableIrq, freeIrq, IRQ_NOTCONNECTED, requestIrq, syn
 export type { MsiAllocErrno, MsiAllocInfo, MsiChip, MsiDesc, MsiDomainId, MsiDomainTemplate } from './msi-domain.ts';
 export { clearMsiDomain, MsiDomain, msiAllocIrq, msiDesc, msiDomainOf, msiFreeIrq, setMsiDomain } from './msi-domain.ts';
 export { composeVectorMsg, MSI_ADDRESS_BASE, parseVectorMsg } from './msi-message.ts';
-export type { MsixVectors } from './pci-msix.ts';
-export { pciEnableMsix } from './pci-msix.ts';
+export type { MsixEnabled, MsixVectors } from './pci-msix.ts';
+export { pciAllocIrqVectors, pciEnableMsix } from './pci-msix.ts';
 export type { InterruptRow } from './proc-interrupts.ts';
 export { procInterrupts } from './proc-interrupts.ts';
 export type { VectorTarget } from './vector-domain.ts';

@@ -72,52 +72,68 @@ function msixChip(table: Table): MsiChip {
   };
 }
 
-/** A function with MSI-X on. `virqs[n]` is the interrupt of vector n. */
+/** A function with MSI-X on and its domain in place; interrupts are allocated one by one. */
+export interface MsixEnabled {
+  /** Entries of the table. */
+  readonly size: number;
+  /** pci_disable_msix(). Every interrupt must have been freed. */
+  disable(): Steps<void>;
+}
+
+/**
+ * pci_enable_msix() without allocating: capability on with the whole function masked, every entry masked, the domain
+ * set on the device, then the function unmasked. `ENODEV`: no MSI-X; `EEXIST`: it is on already.
+ */
+export function* pciEnableMsix(core: IrqCore, device: PciDevice, parent: IrqDomain<MsiAllocInfo>): Steps<Result<MsixEnabled, 'ENODEV' | 'EEXIST'>> {
+  const found = yield* findTable(device);
+  if (!found.ok) return found;
+  const table = found.value;
+  const { config } = device.resources;
+  const domain = new MsiDomain(core, device, parent, { name: 'PCI-MSIX', chip: msixChip(table), hwsize: table.size, slots: 'by-index' });
+  const set = setMsiDomain(core, device, domain);
+  if (!set.ok) return set;
+  yield* setControl(config, table, 1, 1);
+  for (let index = 0; index < table.size; index++) {
+    yield* writeRegister(table.port, EntryControl, EntryControl.of({ mask: 1 }), table.offset + index * ENTRY_SIZE);
+  }
+  yield* setControl(config, table, 1, 0);
+  return ok({
+    size: table.size,
+    *disable() {
+      yield* setControl(config, table, 0, 0);
+      clearMsiDomain(device);
+    },
+  });
+}
+
+/** Interrupts for the whole table. `virqs[n]` is the interrupt of vector n. */
 export interface MsixVectors {
   readonly virqs: readonly number[];
   /** pci_free_irq_vectors(): all interrupts must have been freed with free_irq(). */
   free(): Steps<void>;
 }
 
-/**
- * pci_alloc_irq_vectors(PCI_IRQ_MSIX) with minimum = maximum = the table: enabled with the whole function masked, every
- * entry masked, interrupts allocated, then the function unmasked. `ENODEV`: no MSI-X; else what allocation gives.
- */
-export function* pciEnableMsix(core: IrqCore, device: PciDevice, parent: IrqDomain<MsiAllocInfo>): Steps<Result<MsixVectors, MsiAllocErrno | 'EEXIST'>> {
-  const found = yield* findTable(device);
-  if (!found.ok) return found;
-  const table = found.value;
-  const { config } = device.resources;
-  yield* setControl(config, table, 1, 1);
-  for (let index = 0; index < table.size; index++) {
-    yield* writeRegister(table.port, EntryControl, EntryControl.of({ mask: 1 }), table.offset + index * ENTRY_SIZE);
-  }
-  const domain = new MsiDomain(core, device, parent, { name: 'PCI-MSIX', chip: msixChip(table), hwsize: table.size, slots: 'by-index' });
-  const set = setMsiDomain(core, device, domain);
-  if (!set.ok) {
-    yield* setControl(config, table, 0, 0);
-    return set;
-  }
+/** pci_alloc_irq_vectors(PCI_IRQ_MSIX) with minimum = maximum = the table. Fails as enabling and allocation do, with nothing left. */
+export function* pciAllocIrqVectors(core: IrqCore, device: PciDevice, parent: IrqDomain<MsiAllocInfo>): Steps<Result<MsixVectors, MsiAllocErrno | 'EEXIST'>> {
+  const enabled = yield* pciEnableMsix(core, device, parent);
+  if (!enabled.ok) return enabled;
   const virqs: number[] = [];
-  for (let index = 0; index < table.size; index++) {
+  function* free(): Steps<void> {
+    for (const index of virqs.keys()) yield* msiFreeIrq(core, device, index);
+    if (enabled.ok) yield* enabled.value.disable();
+  }
+  for (let index = 0; index < enabled.value.size; index++) {
     const made = yield* msiAllocIrq(core, device, index);
     if (!made.ok) {
-      yield* disable(core, device, config, table, index);
+      yield* free();
       return made;
     }
     virqs.push(made.value.virq);
   }
-  yield* setControl(config, table, 1, 0);
-  return ok({ virqs, free: () => disable(core, device, config, table, table.size) });
+  return ok({ virqs, free });
 }
 
 function* setControl(config: AccessPort, table: Table, enable: number, functionMask: number): Steps<void> {
   const control = yield* readRegister(config, MessageControl, table.capability);
   yield* writeRegister(config, MessageControl, MessageControl.functionMask.set(MessageControl.enable.set(control, enable), functionMask), table.capability);
-}
-
-function* disable(core: IrqCore, device: PciDevice, config: AccessPort, table: Table, allocated: number): Steps<void> {
-  for (let index = 0; index < allocated; index++) yield* msiFreeIrq(core, device, index);
-  yield* setControl(config, table, 0, 0);
-  clearMsiDomain(device);
 }

@@ -1,0 +1,66 @@
+// The host of every machine here: CPUs with an irq core, IOMMU with both remappings, and a DSA function behind it.
+import { Executor, noTrace, plainState, recordTrace } from '@siov/base';
+import type { StatePort, Trace, TraceEvent } from '@siov/base';
+import { DSA_SPR } from '@siov/datasheet';
+import type { DsaProfile } from '@siov/datasheet';
+import { PciDevice } from '@siov/device';
+import { DsaFunction } from '@siov/hw';
+import { InterruptRemapping, Iommu } from '@siov/iommu';
+import { IrqCore, VectorDomain } from '@siov/irq';
+
+/** Bus 0x6a, device 1, function 0: where a Sapphire Rapids has its first DSA. */
+export const DSA_REQUESTER_ID = 0x6a08;
+
+export interface HostOptions {
+  /** The silicon. */
+  readonly profile?: DsaProfile;
+  readonly cpus?: number;
+  /** Where crossings between layers go. */
+  readonly trace?: { readonly now: () => number; readonly sink: (event: TraceEvent) => void };
+}
+
+export interface Host {
+  readonly executor: Executor;
+  readonly state: StatePort;
+  readonly trace: Trace;
+  readonly core: IrqCore;
+  readonly vectors: VectorDomain;
+  readonly iommu: Iommu;
+  readonly remapping: InterruptRemapping;
+  readonly silicon: DsaFunction;
+  /** The function as its driver gets it. */
+  readonly device: PciDevice;
+}
+
+/** Composes the host and starts its agents: one interrupt context a CPU (`HI`), the device's engines (`DEV`). */
+export function buildHost(options: HostOptions = {}): Host {
+  const executor = new Executor();
+  const state = plainState;
+  const trace = options.trace === undefined ? noTrace : recordTrace(executor, options.trace.now, options.trace.sink);
+  const ports = { state, trace, spawn: executor.spawn.bind(executor) };
+  const cpus = options.cpus ?? 2;
+  const core = new IrqCore(ports, { name: 'host', cpus, nrIrqs: 4096, threadAgent: (virq, action) => `irq/${virq}-${action}` });
+  const vectors = new VectorDomain(core);
+  const iommu = new Iommu({ state, trace });
+  const remapping = new InterruptRemapping({ state, trace }, vectors);
+  const silicon = new DsaFunction('dsa0', options.profile ?? DSA_SPR, {
+    state,
+    trace,
+    dma: iommu.dma(DSA_REQUESTER_ID),
+    interrupts: { message: (address, data) => remapping.message(DSA_REQUESTER_ID, address, data) },
+  });
+  const resources = { config: silicon.config, bars: { 0: silicon.bar0 }, portals: silicon.portals };
+  const device = new PciDevice('dsa0', { state, requesterId: DSA_REQUESTER_ID, resources });
+  iommu.probeDevice(device);
+  for (let cpu = 0; cpu < cpus; cpu++) executor.spawn({ name: 'HI', layer: 'irq' }, vectors.interrupts(cpu));
+  for (const engine of silicon.engines()) executor.spawn({ name: 'DEV', layer: 'hw' }, engine.steps);
+  return { executor, state, trace, core, vectors, iommu, remapping, silicon, device };
+}
+
+/** What every layer of the host holds at the moment: equal before and after anything that must leave nothing behind. */
+export function hostCounters(host: Host): Record<string, number> {
+  const { reserved, assigned } = host.vectors.counters;
+  const { entries, present } = host.remapping.counters;
+  const { pasids, attachments } = host.iommu.counters;
+  return { virqs: host.core.used, vectorsReserved: reserved, vectorsAssigned: assigned, irtes: entries, irtesPresent: present, pasids, attachments };
+}

@@ -1,0 +1,32 @@
+// The device a guest gets by default: one work queue of the function, composed by the host driver (kernel.md 9.2).
+import { must } from '@siov/base';
+import { HostDriver, MDEV_TYPE } from '@siov/idxd';
+import type { VirtualDevice } from '@siov/idxd';
+import { tracedDevice } from '@siov/vfio';
+import type { VfioDevice } from '@siov/vfio';
+import { buildHost } from './host.ts';
+import type { Host, HostOptions } from './host.ts';
+
+export interface MediatedDevice {
+  readonly host: Host;
+  readonly driver: HostDriver;
+  readonly virtual: VirtualDevice;
+  /** What VMMs use, with each call a crossing into layer `vfio`. */
+  readonly vfio: VfioDevice;
+}
+
+/** Host task context: probing, configuration, creating the mediated device. */
+const HK = { name: 'HK', layer: 'scenarios' };
+
+/** Steps b1 to b3 of the review's flow: after it the device waits for a VMM. Throws ModelError if a step fails. */
+export function mediatedDevice(options: HostOptions = {}): MediatedDevice {
+  const host = buildHost(options);
+  const { executor, core, iommu, remapping, device } = host;
+  const ports = { core, iommu, interruptParent: remapping.domain };
+  const probe = host.trace.cross('idxd', 'probe', { device: device.name }, HostDriver.probe(ports, device));
+  const driver = must(executor.run(HK, probe), 'probing dsa0');
+  const create = host.trace.cross('vfio-mdev', 'create', { type: MDEV_TYPE }, driver.mdevs.create(MDEV_TYPE));
+  const mdev = must(executor.run(HK, create), `creating a ${MDEV_TYPE}`);
+  executor.settle();
+  return { host, driver, virtual: mdev.driver, vfio: tracedDevice(mdev.driver.vfio, host.trace) };
+}

@@ -45,7 +45,7 @@ export interface Counters {
   emptyUnmaps: number;
   /** Messages of type reply, which a server that asks nothing does not expect. Dropped. */
   strayReplies: number;
-  /** Descriptors that came with a message that takes none, or too many. Closed. */
+  /** Descriptors nobody wanted: of a message that takes none, too many, or of a request that was refused. Closed. */
   excessFds: number;
   /** Interrupts that could not be signalled: the eventfd's counter was full. */
   droppedSignals: number;

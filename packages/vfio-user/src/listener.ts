@@ -41,7 +41,8 @@ export function listenUnix(options: ListenOptions): Result<Listener, ListenError
     return ok(startAccepting(fd, options));
   } catch (error) {
     closeFd(fd);
-    return fail('EIO', `${socketPath}: ${error instanceof Error ? error.message : String(error)}`);
+    const denied = error instanceof SysError && ['EACCES', 'EPERM', 'EROFS'].includes(error.code);
+    return fail(denied ? 'EACCES' : 'EIO', `${socketPath}: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 

@@ -12,7 +12,7 @@ const READ_SIZE = 8192;
 const PATIENCE = 1000;
 
 /** Answers the first message of the client on `fd` with EBUSY and closes it; silently after a second. Takes `fd` over. */
-export function refuse(fd: number): void {
+export function refuse(fd: number, onDone: () => void): void {
   const socket = new MessageSocket(fd, READ_SIZE);
   const framer = new Framer({ maxMessage: maxMessageSize(DEFAULT_LIMITS), maxFds: 0 }, closeFd);
   const end = () => {
@@ -20,6 +20,7 @@ export function refuse(fd: number): void {
     watch.close();
     framer.drop();
     closeFd(fd);
+    onDone();
   };
   const answer = () => {
     const received = socket.receive();

@@ -10,6 +10,7 @@ import type { Limits } from './limits.ts';
 import { listenUnix } from './listener.ts';
 import type { Listener, ListenError } from './listener.ts';
 import { refuse } from './refusal.ts';
+import { closeFd } from './sys.ts';
 
 export interface ServeOptions {
   /** At most 107 bytes. A socket file that a dead server left is replaced. */
@@ -30,6 +31,8 @@ export interface ServeOptions {
 }
 
 const LAYER = 'vfio-user';
+/** Clients that are being turned away with an answer; more are closed without one. */
+const MAX_REFUSALS = 8;
 const IDLE_LIMIT = 10_000;
 
 export class VfioUserServer {
@@ -38,6 +41,7 @@ export class VfioUserServer {
   readonly #counters = newCounters();
   #listener: Listener | undefined;
   #client: Connection | undefined;
+  #refusals = 0;
 
   private constructor(options: ServeOptions) {
     this.#options = options;
@@ -77,11 +81,20 @@ export class VfioUserServer {
   }
 
   #accept(fd: number): void {
-    if (this.#client !== undefined) {
-      refuse(fd);
-      this.#emit({ kind: 'refused' });
-      return;
+    if (this.#client === undefined) this.#attach(fd);
+    else this.#refuse(fd);
+  }
+
+  #refuse(fd: number): void {
+    if (this.#refusals >= MAX_REFUSALS) closeFd(fd);
+    else {
+      this.#refusals += 1;
+      refuse(fd, () => void (this.#refusals -= 1));
     }
+    this.#emit({ kind: 'refused' });
+  }
+
+  #attach(fd: number): void {
     const { device, run, trace, limits, idleLimit, onEvent } = this.#options;
     this.#client = new Connection({
       fd,

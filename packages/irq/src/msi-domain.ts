@@ -1,6 +1,6 @@
 // MSI domains: an irq domain whose interrupts are messages stored in a device. One domain belongs to one device and may
 // serve its children (R26); it is found from the struct device alone (R25).
-import { fail, IdAllocator, ok } from '@siov/base';
+import { fail, IdAllocator, Lock, ModelError, ok } from '@siov/base';
 import type { Errno, Result, Steps } from '@siov/base';
 import { deviceKey } from '@siov/device';
 import type { Device, DeviceKey } from '@siov/device';
@@ -83,6 +83,8 @@ export class MsiDomain {
 
 interface MsiDeviceData {
   readonly domain: MsiDomain;
+  /** msi_lock_descs(): allocating and freeing touch registers and take other locks in between (kernel.md 3.4). */
+  readonly lock: Lock;
   readonly descs: Map<number, MsiDesc>;
 }
 
@@ -97,12 +99,18 @@ const KEYS: Readonly<Record<MsiDomainId, DeviceKey<MsiDeviceData>>> = {
 /** dev_set_msi_domain(): the domain `device` allocates from; its own or its parent's. `EEXIST` when it has one. */
 export function setMsiDomain(core: IrqCore, device: Device, domain: MsiDomain, id: MsiDomainId = 'default'): Result<void, 'EEXIST'> {
   if (device.get(KEYS[id]) !== undefined) return fail('EEXIST', `${device.name} has a ${id} MSI domain already`);
-  device.set(KEYS[id], { domain, descs: core.ports.state.map(`${device.name}/msi/${id}`) });
+  const { state } = core.ports;
+  device.set(KEYS[id], { domain, lock: new Lock(state, `${device.name}/msi/${id}`), descs: state.map(`${device.name}/msi/${id}`) });
   return ok();
 }
 
-/** The device no longer allocates from any domain. Its interrupts must have been freed. */
+/**
+ * The device no longer allocates from any domain. Throws {@link ModelError} while it has interrupts: without the domain
+ * nobody could free them.
+ */
 export function clearMsiDomain(device: Device, id: MsiDomainId = 'default'): void {
+  const left = device.get(KEYS[id])?.descs.size ?? 0;
+  if (left > 0) throw new ModelError(`${device.name}: its ${id} MSI domain is taken away with ${left} interrupts allocated`);
   device.delete(KEYS[id]);
 }
 
@@ -130,7 +138,10 @@ export function msiAllocIrq(core: IrqCore, device: Device, index: number, id: Ms
 function* alloc(core: IrqCore, device: Device, index: number, id: MsiDomainId): Steps<Result<MsiDesc, MsiAllocErrno>> {
   const data = device.get(KEYS[id]);
   if (data === undefined) return fail('ENODEV', `${device.name} has no ${id} MSI domain`);
-  const { domain, descs } = data;
+  return yield* data.lock.with(allocLocked(core, device, index, data));
+}
+
+function* allocLocked(core: IrqCore, device: Device, index: number, { domain, descs }: MsiDeviceData): Steps<Result<MsiDesc, MsiAllocErrno>> {
   const { template } = domain;
   const valid = template.validate?.(device) ?? ok();
   if (!valid.ok) return valid;
@@ -157,8 +168,13 @@ export function msiFreeIrq(core: IrqCore, device: Device, index: number, id: Msi
 
 function* free(core: IrqCore, device: Device, index: number, id: MsiDomainId): Steps<Result<void, 'EINVAL' | 'EBUSY'>> {
   const data = device.get(KEYS[id]);
-  const desc = data?.descs.get(index);
-  if (data === undefined || desc === undefined) return fail('EINVAL', `${device.name}: interrupt ${index} is not allocated`);
+  if (data === undefined) return fail('EINVAL', `${device.name} has no ${id} MSI domain`);
+  return yield* data.lock.with(freeLocked(core, device, index, data));
+}
+
+function* freeLocked(core: IrqCore, device: Device, index: number, data: MsiDeviceData): Steps<Result<void, 'EINVAL' | 'EBUSY'>> {
+  const desc = data.descs.get(index);
+  if (desc === undefined) return fail('EINVAL', `${device.name}: interrupt ${index} is not allocated`);
   const freed = yield* core.freeVirq(desc.virq);
   if (!freed.ok) return freed;
   data.descs.delete(index);

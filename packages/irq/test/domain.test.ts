@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import fc from 'fast-check';
-import { fail, IdAllocator, ok, plainState, runToCompletion } from '@siov/base';
-import { IrqDomain, msiAllocIrq, msiFreeIrq, requestIrq } from '../src/index.ts';
+import { fail, IdAllocator, ok, plainState, point, runToCompletion } from '@siov/base';
+import { Device } from '@siov/device';
+import { clearMsiDomain, IrqDomain, msiAllocIrq, MsiDomain, msiDesc, msiDomainOf, msiFreeIrq, requestIrq, setMsiDomain } from '../src/index.ts';
 import type { IrqChip, IrqDomainOps } from '../src/index.ts';
-import { makeMachine } from './machine.ts';
+import { intruded, makeMachine } from './machine.ts';
 
 const chip: IrqChip = { name: 'test' };
 
@@ -166,6 +167,91 @@ describe('MSI domains', () => {
     run(requestIrq(core, made.value.virq, { name: 'a', devId: 1, ...owner }));
     const before = counters();
     expect(run(msiFreeIrq(core, device, 0))).toMatchObject({ errno: 'EBUSY' });
+    expect(counters()).toEqual(before);
+  });
+
+  const resetting = { template: { *prepare() { yield point('register', 'reset the slot'); } } };
+
+  test('two that allocate the same index of a device: one gets it, the other EBUSY, and one slot is taken', () => {
+    for (let at = 0; at < 8; at++) {
+      const { core, owner, run, counters, executor } = makeMachine(resetting);
+      const results: { ok: boolean }[] = [];
+      const other = function* () { results.push(yield* msiAllocIrq(core, owner, 0)); };
+      results.push(run(intruded(msiAllocIrq(core, owner, 0), (yielded) => {
+        if (yielded !== at) return;
+        executor.spawn({ name: 'second', layer: 'driver' }, other());
+        executor.settle();
+      })));
+      executor.settle();
+      if (results.length < 2) break;
+      expect([at, results.filter((each) => each.ok).length]).toEqual([at, 1]);
+      expect(results).toContainEqual(expect.objectContaining({ errno: 'EBUSY' }));
+      expect(counters()).toMatchObject({ slots: 1, virqs: 1 });
+    }
+  });
+
+  test('two that free the same index: one does, the other gets EINVAL', () => {
+    const { core, owner, run, counters, executor } = makeMachine();
+    const before = counters();
+    run(msiAllocIrq(core, owner, 0));
+    const results: { ok: boolean }[] = [];
+    let spawned = false;
+    results.push(run(intruded(msiFreeIrq(core, owner, 0), () => {
+      if (!spawned) executor.spawn({ name: 'second', layer: 'driver' }, (function* () { results.push(yield* msiFreeIrq(core, owner, 0)); })());
+      spawned = true;
+      executor.settle();
+    })));
+    executor.settle();
+    expect(results.filter((each) => each.ok)).toHaveLength(1);
+    expect(results).toContainEqual(expect.objectContaining({ errno: 'EINVAL' }));
+    expect(counters()).toEqual(before);
+  });
+
+  test('R25: the domain is found from the struct device, and a device without one gets ENODEV', () => {
+    const { core, owner, run, domain } = makeMachine();
+    expect([msiDomainOf(owner), msiDomainOf(owner, 'secondary')]).toEqual([domain, undefined]);
+    expect(run(msiAllocIrq(core, owner, 0, 'secondary'))).toMatchObject({ errno: 'ENODEV' });
+    expect(setMsiDomain(core, owner, domain)).toMatchObject({ errno: 'EEXIST' });
+    expect(run(msiFreeIrq(core, owner, 3))).toMatchObject({ errno: 'EINVAL' });
+    clearMsiDomain(owner);
+    expect(run(msiAllocIrq(core, owner, 0))).toMatchObject({ errno: 'ENODEV' });
+  });
+
+  test('a domain with interrupts allocated is not taken from its device: that would leak them', () => {
+    const { core, owner, run } = makeMachine();
+    run(msiAllocIrq(core, owner, 0));
+    expect(() => clearMsiDomain(owner)).toThrow(/dev0.*1 interrupt/);
+    run(msiFreeIrq(core, owner, 0));
+    clearMsiDomain(owner);
+    clearMsiDomain(owner);
+    expect(msiDomainOf(owner)).toBeUndefined();
+  });
+
+  test('R26: devices that share a domain share its slots, each with its own indices; exhaustion is ENOSPC for the next', () => {
+    const { core, owner, run, domain, counters } = makeMachine({ hwsize: 3 });
+    const before = counters();
+    const devices = [0, 1].map((each) => new Device(`mdev${each}`, { state: plainState, parent: owner }));
+    for (const device of devices) setMsiDomain(core, device, domain);
+    const [a, b] = devices as [Device, Device];
+    for (const [device, index] of [[a, 0], [b, 0], [a, 1]] as const) expect(run(msiAllocIrq(core, device, index)).ok).toBe(true);
+    expect([msiDesc(a, 0)?.hwirq, msiDesc(b, 0)?.hwirq, msiDesc(a, 1)?.hwirq]).toEqual([0, 1, 2]);
+    expect(run(msiAllocIrq(core, b, 1))).toMatchObject({ errno: 'ENOSPC' });
+    run(msiFreeIrq(core, a, 0));
+    expect(run(msiAllocIrq(core, b, 1))).toMatchObject({ ok: true, value: { hwirq: 0, device: b } });
+    for (const [device, index] of [[b, 0], [a, 1], [b, 1]] as const) run(msiFreeIrq(core, device, index));
+    expect(counters()).toEqual(before);
+  });
+
+  test('a hierarchy in which no level composes messages cannot be activated: ENOSYS, nothing stays', () => {
+    const { core, table, run, counters } = makeMachine();
+    const before = counters();
+    const root = new IrqDomain(plainState, 'mute', { *alloc() { return ok({ hwirq: 0, chip, chipData: null }); }, *free() {} });
+    const device = new Device('other', { state: plainState, requesterId: 9 });
+    setMsiDomain(core, device, new MsiDomain(core, device, root as never, { name: 'MUTE', chip: table, hwsize: 1, slots: 'any' }));
+    const made = run(msiAllocIrq(core, device, 0));
+    if (!made.ok) throw new Error(made.message);
+    expect(run(requestIrq(core, made.value.virq, { name: 'a', devId: 1, ...owner }))).toMatchObject({ errno: 'ENOSYS' });
+    expect(run(msiFreeIrq(core, device, 0))).toEqual(ok());
     expect(counters()).toEqual(before);
   });
 });

@@ -17,7 +17,7 @@ const ExtendedHeader = register('Extended capability header', { offset: 0, sourc
 const PasidCapability = register('PASID capability', { offset: 4, width: 16, source: `${SOURCE} 7.8.8.2` }, {
   executeSupported: bit(1),
   privilegedSupported: bit(2),
-  width: bits(12, 8),
+  maxPasidWidth: bits(12, 8),
 });
 const PasidControl = register('PASID control', { offset: 6, width: 16, source: `${SOURCE} 7.8.8.3` }, {
   enable: bit(0),

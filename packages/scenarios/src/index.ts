@@ -6,3 +6,7 @@ export { mediatedDevice } from './mediated.ts';
 export type { PhysicalDevice } from './physical.ts';
 export { physicalDevice } from './physical.ts';
 export { combineWrites } from './write-combining.ts';
+export type { GuestMachine } from './guest-machine.ts';
+export { guestMachine } from './guest-machine.ts';
+export type { MdevRun, MdevRunOptions } from './run-mdev.ts';
+export { DEFAULT_COPIES, runMdev } from './run-mdev.ts';

@@ -28,7 +28,7 @@ export { defineProfile, layoutOf } from './profile.ts';
 export { checkProfile } from './profile-check.ts';
 export { DSA_SMALL, DSA_SPR } from './profiles.ts';
 export type { DeclaredRegister, RegisterWindow } from './register-window.ts';
-export { bar0Windows, configWindow, registerName } from './register-window.ts';
+export { bar0Windows, configWindow, placementsOf, registerName } from './register-window.ts';
 export type { CompletionStatus } from './status.ts';
 export { COMPLETION_STATUS, SOFTWARE_ERROR, statusName } from './status.ts';
 export { WQ_STATE, Wqcfg, WqcfgOperations, wqcfgSize } from './wqcfg.ts';

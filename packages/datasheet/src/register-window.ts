@@ -1,6 +1,6 @@
 // BAR0 and configuration space as lists of windows: where a profile puts which registers, how often, how far apart. Models
 // build their register files from them, dumps and traces take names from them.
-import type { Access, AnyRegister } from '@siov/base';
+import type { Access, Placement, StoredRegister } from '@siov/base';
 import { BAR0_CAPABILITIES } from './bar0-capabilities.ts';
 import { BAR0_SOFTWARE_ERROR } from './bar0-errors.ts';
 import { BAR0_GENERAL } from './bar0-general.ts';
@@ -14,8 +14,8 @@ import { layoutOf } from './profile.ts';
 import type { DsaProfile } from './profile.ts';
 import { Wqcfg, WqcfgOperations } from './wqcfg.ts';
 
-/** A declared register of any kind, with its fields as data. */
-export interface DeclaredRegister extends AnyRegister {
+/** A declared register of any kind, as a register file stores it, with its fields as data. */
+export interface DeclaredRegister extends StoredRegister {
   readonly fields: readonly { readonly name: string; readonly hi: number; readonly lo: number; readonly access: Access }[];
 }
 
@@ -53,6 +53,13 @@ export function bar0Windows(profile: DsaProfile): readonly RegisterWindow[] {
 export function configWindow(): RegisterWindow {
   const registers = placedAll([...PCI_HEADER, ...PCI_CAPABILITIES, ...PCI_EXTENDED_CAPABILITIES]);
   return { name: '', offset: 0, stride: CONFIG_SPACE_SIZE, count: 1, registers };
+}
+
+/** Every register of every entry at its offset: what a RegisterFile of the whole BAR, or of config space, is made of. */
+export function placementsOf(windows: readonly RegisterWindow[]): Placement[] {
+  return windows.flatMap(({ offset, stride, count, registers }) =>
+    Array.from({ length: count }, (_each, index) => registers.map(({ at, register }) => ({ at: offset + index * stride + at, register }))).flat(),
+  );
 }
 
 /** `CMD`, `IMS[5].CONTROL`, `GENCAP+4` for its upper half; the offset in hexadecimal where nothing is declared. */

@@ -1,0 +1,5 @@
+export type { ImsEntryView } from './dsa-function.ts';
+export { DsaFunction } from './dsa-function.ts';
+export type { EntryPermission } from './interrupt-permission.ts';
+export { permits } from './interrupt-permission.ts';
+export type { DeviceAgent, DmaPort, HwPorts, InterruptPort, PortalPort } from './ports.ts';

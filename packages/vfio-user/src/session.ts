@@ -79,7 +79,8 @@ export class Session implements RequestContext {
 
   /** Takes one read's bytes, which must stay untouched until {@link step} has returned false, and its descriptors. */
   receive(bytes: Uint8Array, fds: readonly number[], fdsLost = false): void {
-    this.#framer.push(bytes, fds, fdsLost);
+    if (this.#broken === undefined && !this.#ended) this.#framer.push(bytes, fds, fdsLost);
+    else this.#discard(fds);
   }
 
   /** Handles one message; false when no whole message is left, or the session is broken. */

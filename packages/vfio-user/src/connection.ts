@@ -5,7 +5,7 @@ import { Session } from './session.ts';
 import type { SessionOptions } from './session.ts';
 import { MessageSocket } from './sys-message.ts';
 import { FdWatch } from './sys-poll.ts';
-import { closeFd, SysError } from './sys.ts';
+import { closeFd, hasHungUp, SysError } from './sys.ts';
 import type { EventFd } from '@siov/base';
 
 /** Bytes of one read: more than a socket's default buffer holds. */
@@ -53,6 +53,15 @@ export class Connection {
   close(reason: string): void {
     this.#ending ??= reason;
     if (!this.#inTurn) this.#end();
+  }
+
+  /**
+   * Ends the connection if the client has gone and the event loop has not said so yet: whoever connects next was not
+   * too early. What the client sent before it went is still handled.
+   */
+  endIfGone(): void {
+    if (!hasHungUp(this.#socket.fd)) return;
+    while (!this.#ended) this.#turn();
   }
 
   #ports() {

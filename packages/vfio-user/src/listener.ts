@@ -1,5 +1,5 @@
 // The listening socket: made at a path where nobody else listens, and removed again if it is still ours.
-import { accessSync, constants, lstatSync, unlinkSync } from 'node:fs';
+import { lstatSync, statSync, unlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fail, ok } from '@siov/base';
 import type { Result } from '@siov/base';
@@ -42,7 +42,8 @@ export function listenUnix(options: ListenOptions): Result<Listener, ListenError
   } catch (error) {
     closeFd(fd);
     const denied = error instanceof SysError && ['EACCES', 'EPERM', 'EROFS'].includes(error.code);
-    return fail(denied ? 'EACCES' : 'EIO', `${socketPath}: ${error instanceof Error ? error.message : String(error)}`);
+    if (denied) return fail('EACCES', `${dirname(socketPath)} is not writable for this user`);
+    return fail('EIO', `${socketPath}: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 
@@ -54,10 +55,9 @@ function checkPath(path: string): Result<void, ListenError> {
   }
   const directory = dirname(path);
   try {
-    if (!lstatOf(directory, true)?.isDirectory()) return fail('ENOENT', `${directory} is not a directory; make it first`);
-    accessSync(directory, constants.W_OK | constants.X_OK);
+    if (!statSync(directory, { throwIfNoEntry: false })?.isDirectory()) return fail('ENOENT', `${directory} is not a directory; make it first`);
   } catch {
-    return fail('EACCES', `${directory} is not writable for this user`);
+    return fail('EACCES', `${directory} cannot be looked into by this user`);
   }
   const there = lstatOf(path);
   if (there === undefined) return ok();
@@ -67,8 +67,8 @@ function checkPath(path: string): Result<void, ListenError> {
   return ok();
 }
 
-function lstatOf(path: string, follow = false) {
-  return lstatSync(follow ? `${path}/.` : path, { throwIfNoEntry: false });
+function lstatOf(path: string) {
+  return lstatSync(path, { throwIfNoEntry: false });
 }
 
 /** Whether anybody accepts on the socket. Only a refusal proves that nobody does. */

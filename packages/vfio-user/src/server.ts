@@ -81,6 +81,7 @@ export class VfioUserServer {
   }
 
   #accept(fd: number): void {
+    this.#client?.endIfGone();
     if (this.#client === undefined) this.#attach(fd);
     else this.#refuse(fd);
   }

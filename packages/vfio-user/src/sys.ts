@@ -34,6 +34,7 @@ export const F_SEAL_SHRINK = 2;
 const MFD = { CLOEXEC: 1, ALLOW_SEALING: 2 } as const;
 const EFD = { CLOEXEC: 0o2000000, NONBLOCK: 0o4000 } as const;
 const POLLOUT = 4;
+const POLLHUP = 16;
 export const MSG = { DONTWAIT: 0x40, NOSIGNAL: 0x4000, CMSG_CLOEXEC: 0x40000000, CTRUNC: 8 } as const;
 export const O_ACCMODE = 3;
 
@@ -197,9 +198,18 @@ export function isEventFd(fd: number): boolean {
 
 /** Whether a write to `fd` would go through at once. */
 export function isWritable(fd: number): boolean {
-  const request = new Int32Array([fd, POLLOUT]);
-  if (libc().poll(request, 1, 0) <= 0) return false;
-  return ((request[1] ?? 0) >>> 16) === POLLOUT;
+  return pollNow(fd, POLLOUT) === POLLOUT;
+}
+
+/** Whether the peer of the socket `fd` has closed its end; what it sent before may still wait. */
+export function hasHungUp(fd: number): boolean {
+  return (pollNow(fd, 0) & POLLHUP) !== 0;
+}
+
+/** poll(2) without waiting: struct pollfd is an int and two shorts, the second of which comes back. */
+function pollNow(fd: number, events: number): number {
+  const request = new Int32Array([fd, events]);
+  return libc().poll(request, 1, 0) > 0 ? (request[1] ?? 0) >>> 16 : 0;
 }
 
 /** write(2) of all of `bytes`; the errno's name when it failed. */

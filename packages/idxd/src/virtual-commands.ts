@@ -51,9 +51,9 @@ export function* executeCommand(targets: CommandTargets, raw: typeof CMD.reset):
     case COMMAND.ABORT_PASID:
       return yield* ifEnabled(targets, COMMAND.ABORT_WQ);
     case COMMAND.REQUEST_INTERRUPT_HANDLE:
-      return requestHandle(targets, operand);
+      return yield* requestHandle(targets, operand);
     case COMMAND.RELEASE_INTERRUPT_HANDLE:
-      return releaseHandle(targets, operand);
+      return yield* releaseHandle(targets, operand);
     default:
       return failed(COMMAND_ERROR.UNSUPPORTED_COMMAND);
   }
@@ -120,20 +120,27 @@ function* ifEnabled({ registers, queue }: CommandTargets, code: CommandCode): St
 }
 
 /** The handle is the slot of the host's message store: the guest's descriptors name it, the PASID check guards it. */
-function requestHandle({ triggers }: CommandTargets, operand: number) {
+function* requestHandle({ triggers }: CommandTargets, operand: number): Steps<typeof CMDSTATUS.reset> {
   const { index, ims } = handleOfOperand(operand);
   if (ims) return failed(COMMAND_ERROR.NO_INTERRUPT_HANDLE);
   if (index === 0 || index >= VIRTUAL_VECTORS) return failed(COMMAND_ERROR.INTERRUPT_INDEX);
+  const ready = yield* triggers.resume(index);
   const slot = triggers.hwirq(index);
-  return slot.ok ? CMDSTATUS.of({ error: SUCCESS, result: slot.value }) : failed(COMMAND_ERROR.NO_INTERRUPT_HANDLE);
+  return ready.ok && slot.ok ? CMDSTATUS.of({ error: SUCCESS, result: slot.value }) : failed(COMMAND_ERROR.NO_INTERRUPT_HANDLE);
 }
 
-/** Linux gives the handle, the specification asks for the table index: either is taken. */
-function releaseHandle({ triggers }: CommandTargets, operand: number) {
+/**
+ * The handle is unusable from here on: its slot is masked, wiped and given back. A VMM need not tell when the guest
+ * masks the vector, so this is the moment. Linux gives the handle, the specification asks for the table index: either
+ * is taken.
+ */
+function* releaseHandle({ triggers }: CommandTargets, operand: number): Steps<typeof CMDSTATUS.reset> {
   const { index, ims } = handleOfOperand(operand);
-  const known = Array.from({ length: VIRTUAL_VECTORS - 1 }, (_, vector) => vector + 1).some((vector) => {
+  for (let vector = 1; vector < VIRTUAL_VECTORS && !ims; vector++) {
     const slot = triggers.hwirq(vector);
-    return index === vector || (slot.ok && slot.value === index);
-  });
-  return ims || !known ? failed(COMMAND_ERROR.INTERRUPT_INDEX) : success;
+    if (!slot.ok || (slot.value !== index && vector !== index)) continue;
+    yield* triggers.idle(vector);
+    return success;
+  }
+  return failed(COMMAND_ERROR.INTERRUPT_INDEX);
 }

@@ -99,6 +99,23 @@ export class TriggerHelper {
     this.#core.ports.trace.call('vfio', 'eventfd_signal', { vector }, () => trigger.signal());
   }
 
+  /**
+   * Gives the interrupt behind `vector` back and keeps its trigger: nothing can fire through the slot any more, and
+   * {@link resume} takes another. Nothing happens to a vector that has none.
+   */
+  *idle(vector: number): Steps<void> {
+    const found = this.#vectors[vector];
+    if (found !== undefined) yield* this.#freeInterrupt(found);
+  }
+
+  /** Takes an interrupt for a vector that {@link idle} left without. `EINVAL`: not armed; else as {@link setTrigger}. */
+  *resume(vector: number): Steps<Result<void, TriggerErrno>> {
+    const found = this.#vectors[vector];
+    if (found === undefined || found.state.trigger === null) return fail('EINVAL', `${this.#name}: vector ${vector} is not armed`);
+    if (found.backing !== 'msi' || this.hwirq(vector).ok) return ok();
+    return yield* this.#requestInterrupt(found, vector);
+  }
+
   *#refuse(set: IrqSet, failure: Result<never, TriggerErrno>): Steps<Result<void, TriggerErrno>> {
     if (set.data.kind === 'eventfd') for (const fd of set.data.fds) fd?.close();
     return failure;
@@ -156,14 +173,15 @@ export class TriggerHelper {
     const found = this.#vectors[vector];
     if (found === undefined || found.state.trigger === null) return;
     const { trigger } = found.state;
-    if (found.backing === 'msi') {
-      const desc = msiDesc(this.#device, found.msiIndex);
-      if (desc !== undefined) {
-        yield* freeIrq(this.#core, desc.virq, found);
-        yield* msiFreeIrq(this.#core, this.#device, found.msiIndex);
-      }
-    }
+    yield* this.#freeInterrupt(found);
     found.state.trigger = null;
     trigger.close();
+  }
+
+  *#freeInterrupt(found: Vector): Steps<void> {
+    const desc = found.backing === 'msi' ? msiDesc(this.#device, found.msiIndex) : undefined;
+    if (desc === undefined) return;
+    yield* freeIrq(this.#core, desc.virq, found);
+    yield* msiFreeIrq(this.#core, this.#device, found.msiIndex);
   }
 }

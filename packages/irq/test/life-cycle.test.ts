@@ -312,4 +312,31 @@ describe('disabling', () => {
     expect([runs, vectors.spurious(0)]).toEqual([2, 0]);
     expect(procInterrupts(core)[0]?.counts).toEqual([2]);
   });
+
+  test('an edge that another CPU takes while the handler runs is left to the first CPU, and masked until it gets there', () => {
+    const { core, run, virq, table, hwirq, executor, request } = withInterrupt();
+    const running = { now: 0, most: 0, runs: 0 };
+    const go = { on: false };
+    run(requestIrq(core, virq, {
+      ...request,
+      *handler() {
+        running.runs += 1;
+        running.now += 1;
+        running.most = Math.max(running.most, running.now);
+        yield* waitUntil('go', () => go.on);
+        running.now -= 1;
+        return 'handled';
+      },
+    }));
+    table.fire(hwirq);
+    executor.settle();
+    executor.run({ name: 'cpu1', layer: 'irq' }, core.handleIrq(virq, 1));
+    executor.run({ name: 'cpu1', layer: 'irq' }, core.handleIrq(virq, 1));
+    expect([running, table.entry(hwirq).masked]).toEqual([{ now: 1, most: 1, runs: 1 }, true]);
+    go.on = true;
+    executor.settle();
+    expect([running, table.entry(hwirq).masked]).toEqual([{ now: 0, most: 1, runs: 2 }, false]);
+    // Only who ran the handler counts.
+    expect(procInterrupts(core)[0]?.counts).toEqual([1, 0]);
+  });
 });

@@ -65,12 +65,15 @@ export interface MachineOptions {
   readonly hwsize?: number;
   readonly slots?: 'by-index' | 'any';
   readonly template?: Partial<MsiDomainTemplate>;
+  /** Runs the CPUs and threads instead of the executor. */
+  readonly spawn?: (agent: Agent, steps: Steps<unknown>) => void;
 }
 
-export function makeMachine({ cpus = 2, nrIrqs = 64, hwsize = 4, slots = 'any', template = {} }: MachineOptions = {}) {
+export function makeMachine({ cpus = 2, nrIrqs = 64, hwsize = 4, slots = 'any', template = {}, spawn }: MachineOptions = {}) {
   const executor = new Executor();
+  const start = spawn ?? ((agent: Agent, steps: Steps<unknown>) => executor.spawn(agent, steps));
   const core = new IrqCore(
-    { state: plainState, trace: noTrace, spawn: (agent, steps) => executor.spawn(agent, steps) },
+    { state: plainState, trace: noTrace, spawn: start },
     { name: 'test', cpus, nrIrqs, threadAgent: (virq, action) => `irq/${virq}-${action}` },
   );
   const vectors = new VectorDomain(core);
@@ -83,7 +86,7 @@ export function makeMachine({ cpus = 2, nrIrqs = 64, hwsize = 4, slots = 'any', 
   const parent = vectors.domain as IrqDomain<MsiAllocInfo>;
   const domain = new MsiDomain(core, owner, parent, { name: 'TABLE', chip: table, hwsize, slots, ...template });
   setMsiDomain(core, owner, domain);
-  for (let cpu = 0; cpu < cpus; cpu++) executor.spawn({ name: `cpu${cpu}`, layer: 'cpu' }, vectors.interrupts(cpu));
+  for (let cpu = 0; cpu < cpus; cpu++) start({ name: `cpu${cpu}`, layer: 'cpu' }, vectors.interrupts(cpu));
   const agent: Agent = { name: 'task', layer: 'driver' };
   return {
     executor,

@@ -35,17 +35,23 @@ export class PagingDomain {
     return this.#state.mappings;
   }
 
-  /** iommu_map(). `EINVAL`: empty, unaligned or past 2^64; `EEXIST`: overlaps a mapping; `ENOSPC`: too many mappings. */
+  /**
+   * vfio_dma_do_map(), its checks in its order. `EINVAL`: empty, unaligned, past 2^64, without access or larger than the
+   * memory behind it; `EEXIST`: overlaps a mapping; `ENOSPC`: too many mappings.
+   */
   map(mapping: IommuMapping): Result<void, 'EINVAL' | 'EEXIST' | 'ENOSPC'> {
     const { iova, size } = mapping;
     const what = `${this.name}: mapping 0x${iova.toString(16)}+0x${size.toString(16)}`;
     if (size <= 0n || iova < 0n || iova % PAGE !== 0n || size % PAGE !== 0n) return fail('EINVAL', `${what} is empty or not aligned to 4 KiB`);
+    if (!mapping.readable && !mapping.writable) return fail('EINVAL', `${what} is neither readable nor writable`);
     if (iova + size > SPACE) return fail('EINVAL', `${what} ends past 2^64`);
+    // A request behind the memory's end would be the model's error, not a fault: it must not get that far.
+    if (size > BigInt(mapping.memory.size)) return fail('EINVAL', `${what} is larger than the ${mapping.memory.size} bytes behind it`);
     const { mappings } = this.#state;
-    if (mappings.length >= this.#limit) return fail('ENOSPC', `${what}: ${this.#limit} mappings are there already`);
     const at = this.#firstEndingAfter(iova);
     const next = mappings[at];
     if (next !== undefined && next.iova < iova + size) return fail('EEXIST', `${what} overlaps 0x${next.iova.toString(16)}+0x${next.size.toString(16)}`);
+    if (mappings.length >= this.#limit) return fail('ENOSPC', `${what}: ${this.#limit} mappings are there already`);
     this.#state.mappings = mappings.toSpliced(at, 0, mapping);
     return ok();
   }

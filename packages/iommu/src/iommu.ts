@@ -57,9 +57,13 @@ export class Iommu {
     device.set(WRITER, device.takeIommuRecord());
   }
 
-  /** iommu_attach_device(): requests without PASID reach `domain`. `EBUSY` when attached, `ENODEV` when not probed. */
+  /**
+   * iommu_attach_device(): requests without PASID reach `domain`. `EBUSY` when attached; `ENODEV` when not probed, or
+   * mediated: its requests carry its parent's id, whose address space is not its own to give away.
+   */
   attachDevice(domain: PagingDomain, device: Device): Result<void, 'EBUSY' | 'ENODEV'> {
     if (device.get(WRITER) === undefined) return notProbed(device);
+    if (device.isMediated) return fail('ENODEV', `${device.name} makes no requests without PASID of its own`);
     const key = spaceKey(device.requesterId, null);
     if (this.#spaces.has(key)) return fail('EBUSY', `${device.name} is attached to ${this.#spaces.get(key)?.name}`);
     this.#spaces.set(key, domain);
@@ -67,6 +71,7 @@ export class Iommu {
   }
 
   detachDevice(device: Device): void {
+    if (device.isMediated) return;
     this.#spaces.delete(spaceKey(device.requesterId, null));
   }
 

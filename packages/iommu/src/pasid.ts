@@ -1,5 +1,5 @@
 // PASIDs: 20-bit ids, one name space for the machine (iommu_alloc_global_pasid(); kernel.md 5.1, 5.5).
-import { fail, IdAllocator, ok } from '@siov/base';
+import { fail, IdAllocator, ModelError, ok } from '@siov/base';
 import type { Result, StatePort } from '@siov/base';
 
 /** PASID 0 stands for requests without one (IOMMU_NO_PASID). */
@@ -11,7 +11,7 @@ export class PasidAllocator {
 
   /** `width` bits, at most 20; devices may support fewer. */
   constructor(state: StatePort, width: number = PASID_WIDTH) {
-    if (!(width > 0 && width <= PASID_WIDTH)) throw new RangeError(`PASID width ${width} is not in 1..${PASID_WIDTH}`);
+    if (!(Number.isInteger(width) && width > 0 && width <= PASID_WIDTH)) throw new ModelError(`PASID width ${width} is not in 1..${PASID_WIDTH}`);
     this.#ids = new IdAllocator(state, 'pasids', { first: FIRST_GLOBAL_PASID, end: 2 ** width });
   }
 

@@ -41,9 +41,10 @@ export class GuestFunction {
     return this.#commands.with(this.#execute(code, operand));
   }
 
-  /** The same without an interrupt: before there is one, and for releasing handles. */
-  polledCommand(code: CommandCode, operand = 0): Steps<typeof CMDSTATUS.reset> {
-    return this.#commands.with(this.#poll(code, operand));
+  /** The same without an interrupt, as handles are released: polled, then the status is read once more. */
+  *polledCommand(code: CommandCode, operand = 0): Steps<typeof CMDSTATUS.reset> {
+    yield* this.#commands.with(this.#poll(code, operand));
+    return yield* this.read(CMDSTATUS);
   }
 
   /** idxd_device_init_reset(): no interrupts yet, nobody else yet. */
@@ -51,15 +52,13 @@ export class GuestFunction {
     yield* this.#poll(COMMAND.RESET_DEVICE, 0);
   }
 
-  /** idxd_misc_thread(): acknowledge every cause, act on it, look again. */
+  /** idxd_misc_thread(): acknowledge every cause, then act on it. */
   *miscInterrupt(): Steps<void> {
-    for (;;) {
-      const cause = yield* this.read(INTCAUSE);
-      if (cause === 0) return;
-      yield* this.write(INTCAUSE, cause);
-      if (INTCAUSE.softwareError.get(cause) === 1) yield* this.#softwareError();
-      if (INTCAUSE.commandCompletion.get(cause) === 1) this.#state.commandDone = true;
-    }
+    const cause = yield* this.read(INTCAUSE);
+    if (cause === 0) return;
+    yield* this.write(INTCAUSE, cause);
+    if (INTCAUSE.softwareError.get(cause) === 1) yield* this.#softwareError();
+    if (INTCAUSE.commandCompletion.get(cause) === 1) this.#state.commandDone = true;
   }
 
   *#execute(code: CommandCode, operand: number): Steps<typeof CMDSTATUS.reset> {
@@ -70,11 +69,11 @@ export class GuestFunction {
     return yield* this.read(CMDSTATUS);
   }
 
-  *#poll(code: CommandCode, operand: number): Steps<typeof CMDSTATUS.reset> {
+  *#poll(code: CommandCode, operand: number): Steps<void> {
     yield* this.write(CMD, command(code, operand, false));
     for (;;) {
       const status = yield* this.read(CMDSTATUS);
-      if (CMDSTATUS.active.get(status) === 0) return status;
+      if (CMDSTATUS.active.get(status) === 0) break;
       yield polling;
     }
   }

@@ -1,6 +1,6 @@
 // The guest driver: probe, enabling the device, removal (drivers/dma/idxd/init.c, device.c). It drives a function whose
 // configuration the host has fixed; what it does is what the stock driver does there, access by access.
-import { describeFailure, fail, ok } from '@siov/base';
+import { describeFailure, fail, ok, register } from '@siov/base';
 import type { Result, Steps } from '@siov/base';
 import {
   CMDCAP, CMDSTATUS, COMMAND, COMMAND_ERROR, DEVICE_STATE, ENGCAP, GENCAP, GENCFG, GENCTRL, GENSTS, GRPCAP, Grpcfg, GRPCFG_SIZE, OFFSETS, OFFSETS_HI,
@@ -13,6 +13,9 @@ import type { IrqCore, IrqDomain, MsiAllocErrno, MsiAllocInfo, MsixVectors } fro
 import { GuestFunction } from './function.ts';
 import { GuestWorkQueue } from './work-queue.ts';
 
+/** The last word of a queue's configuration, which the stock driver reads with the rest. */
+const WqcfgReserved = register('RESERVED', { offset: 0x1c, access: 'ro', source: 'DSA spec 3.0 §9.2.22' }, {});
+
 export type GuestProbeErrno = 'ENXIO' | 'EIO' | 'EOPNOTSUPP' | 'EEXIST' | MsiAllocErrno;
 
 /** Where the function's tables are, in bytes, and what it can do. */
@@ -22,6 +25,7 @@ interface Found {
   readonly grpcfg: number;
   readonly wqcfg: number;
   readonly wqcfgSize: number;
+  readonly msixperm: number;
   /** Request Interrupt Handle exists. */
   readonly handles: boolean;
 }
@@ -40,7 +44,7 @@ export class GuestDriver {
     this.#vectors = vectors;
     this.queues = Array.from({ length: found.wqs }, (_, index) => {
       const vector = { number: index + 1, virq: vectors.virqs[index + 1] ?? 0 };
-      return new GuestWorkQueue(core, device, function_, { index, vector, handles: found.handles });
+      return new GuestWorkQueue(core, device, function_, { index, vector, handles: found.handles, msixperm: found.msixperm });
     });
   }
 
@@ -73,23 +77,27 @@ export class GuestDriver {
     return ok(new GuestDriver(core, device, function_, vectors.value, found));
   }
 
-  /** Binding the device to its driver: Enable Device. `EIO` names the command's error. */
+  /** Binding the device to its driver: interrupts for user PASIDs made legal, Enable Device. `EIO` names the command's error. */
   *enable(): Steps<Result<void, 'EIO'>> {
+    const config = yield* this.function.read(GENCFG);
+    yield* this.function.write(GENCFG, GENCFG.userInterruptsEnable.set(config, 1));
     yield* this.function.read(GENSTS);
     const error = CMDSTATUS.error.get(yield* this.function.command(COMMAND.ENABLE_DEVICE));
     if (error === COMMAND_ERROR.SUCCESS || error === COMMAND_ERROR.DEVICE_NOT_DISABLED) return ok();
     return fail('EIO', `${this.#device.name}: Enable Device: error 0x${error.toString(16)}`);
   }
 
-  /** Unbinding it: Disable Device, Reset Device, error interrupts back on. */
+  /** Unbinding it: Disable Device. What the host has configured is not reset. */
   *disable(): Steps<void> {
+    yield* this.function.read(GENSTS);
     yield* this.function.command(COMMAND.DISABLE_DEVICE);
-    yield* this.function.command(COMMAND.RESET_DEVICE);
-    yield* unmaskErrors(this.function);
   }
 
-  /** idxd_remove(): queues and device must be disabled. */
+  /** idxd_shutdown(), then what idxd_remove() gives back. Queues and device must be disabled. */
   *remove(): Steps<void> {
+    yield* this.function.read(GENSTS);
+    const control = yield* this.function.read(GENCTRL);
+    yield* this.function.write(GENCTRL, GENCTRL.haltInterruptEnable.set(GENCTRL.softwareErrorInterruptEnable.set(control, 0), 0));
     const misc = this.#vectors.virqs[0] ?? 0;
     yield* freeIrq(this.#core, misc, this.function);
     yield* this.#vectors.free();
@@ -122,6 +130,7 @@ function* readCapabilities(function_: GuestFunction): Steps<Found> {
     grpcfg: OFFSETS.grpcfg.get(offsets) * TABLE_OFFSET_UNIT,
     wqcfg: OFFSETS.wqcfg.get(offsets) * TABLE_OFFSET_UNIT,
     wqcfgSize: wqcfgSize(WQCAP.wqcfgSize.get(wqcap)),
+    msixperm: OFFSETS.msixperm.get(offsets) * TABLE_OFFSET_UNIT,
     handles,
   };
 }
@@ -131,7 +140,9 @@ function* readConfiguration(function_: GuestFunction, found: Found, name: string
   yield* function_.read(GENCFG);
   for (let group = 0; group < found.groups; group++) {
     const base = found.grpcfg + group * GRPCFG_SIZE;
-    for (const wqs of Grpcfg.Wqs) yield* function_.read<string, 64>(wqs, base);
+    // As many words as there are blocks of 64 queues, and one more: so the stock driver counts.
+    const words = Math.floor(found.wqs / 64) + 2;
+    for (const wqs of Grpcfg.Wqs.slice(0, words)) yield* function_.read<string, 64>(wqs, base);
     yield* function_.read(Grpcfg.Engines, base);
     yield* function_.read(Grpcfg.Flags, base);
   }
@@ -141,6 +152,7 @@ function* readConfiguration(function_: GuestFunction, found: Found, name: string
     yield* function_.read(Wqcfg.Threshold, base);
     const mode = yield* function_.read(Wqcfg.Mode, base);
     for (const rest of [Wqcfg.Limits, Wqcfg.OccupancyInterrupt, Wqcfg.OccupancyLimit, Wqcfg.Status]) yield* function_.read<string, 32>(rest, base);
+    yield* function_.read(WqcfgReserved, base);
     if (Wqcfg.Mode.dedicated.get(mode) === 0 || Wqcfg.Mode.pasidEnable.get(mode) === 1) {
       return fail('EOPNOTSUPP', `${name}: work queue ${wq} is shared or has a PASID, and its configuration cannot be changed`);
     }

@@ -3,7 +3,7 @@
 import { describeFailure, fail, ok } from '@siov/base';
 import type { Result, StatePort, Steps } from '@siov/base';
 import {
-  CMDSTATUS, COMMAND, COMMAND_ERROR, DESCRIPTOR_FLAG, encodeDescriptor, OPCODE, PORTAL_SIZE, PORTAL_SLOT_SIZE, portalOffset, wqOperand,
+  CMDSTATUS, COMMAND, COMMAND_ERROR, DESCRIPTOR_FLAG, encodeDescriptor, Msixperm, MSIXPERM_SIZE, OPCODE, PORTAL_SIZE, PORTAL_SLOT_SIZE, portalOffset, wqOperand,
 } from '@siov/datasheet';
 import type { Descriptor } from '@siov/datasheet';
 import type { PciDevice } from '@siov/device';
@@ -17,6 +17,8 @@ export interface GuestQueueOptions {
   readonly vector: { readonly number: number; readonly virq: number };
   /** Whether interrupt handles are requested from the device; without, the handle is the vector's number. */
   readonly handles: boolean;
+  /** Bytes from BAR0's start to the interrupt permission table. */
+  readonly msixperm: number;
 }
 
 const { COMPLETION_RECORD_ADDRESS_VALID, REQUEST_COMPLETION_RECORD, REQUEST_COMPLETION_INTERRUPT } = DESCRIPTOR_FLAG;
@@ -80,19 +82,25 @@ export class GuestWorkQueue {
     return ok();
   }
 
-  /** Drain, then interrupt and handle given back, then Reset WQ: nothing of the queue is left in the device. */
+  /** Drain, then interrupt, handle and permission given back, then Reset WQ: nothing of the queue is left in the device. */
   *disable(): Steps<void> {
     if (!this.#state.enabled) return;
     this.#state.enabled = false;
-    yield* this.#function.command(COMMAND.DRAIN_WQ, this.#operand());
+    yield* this.drain();
     yield* freeIrq(this.#core, this.#options.vector.virq, this);
     if (this.#options.handles) yield* this.#function.polledCommand(COMMAND.RELEASE_INTERRUPT_HANDLE, this.#state.handle);
+    yield* this.#function.write(Msixperm, Msixperm.reset, this.#options.msixperm + this.#options.vector.number * MSIXPERM_SIZE);
     yield* this.#reset();
   }
 
   /** idxd_dma_submit_memcpy(): one Memory move with completion record and interrupt. Addresses are the guest's. */
   *copy(source: bigint, destination: bigint, size: number, completionRecord: bigint): Steps<void> {
     yield* this.submit({ opcode: OPCODE.MEMMOVE, flags: FLAGS, source, destination, size, completionRecord, interruptHandle: this.#state.handle });
+  }
+
+  /** What the stock driver does when a client gives its DMA channel back: Drain WQ. */
+  *drain(): Steps<void> {
+    yield* this.#function.command(COMMAND.DRAIN_WQ, this.#operand());
   }
 
   /** MOVDIR64B to the limited MSI-X portal, each submission to the next slot of the page. */

@@ -10,3 +10,5 @@ export type { GuestMachine } from './guest-machine.ts';
 export { guestMachine } from './guest-machine.ts';
 export type { MdevRun, MdevRunOptions } from './run-mdev.ts';
 export { DEFAULT_COPIES, runMdev } from './run-mdev.ts';
+export type { HostCrossing } from './crossings.ts';
+export { hostCrossings, parseTrace } from './crossings.ts';

@@ -55,6 +55,8 @@ export function runMdev(options: MdevRunOptions = {}): MdevRun {
   options.whenEnabled?.(host);
   const sizes = options.copies ?? DEFAULT_COPIES;
   for (const size of sizes) run(copy(guest, queue, size), `copying ${size} bytes`);
+  // As a dmaengine client does when it gives the channel back.
+  if (sizes.length > 0) executor.run(vcpu, queue.drain());
   executor.settle();
   const hostInterrupts = procInterrupts(host.core);
   const guestInterrupts = procInterrupts(guest.core);

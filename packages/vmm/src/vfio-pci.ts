@@ -110,7 +110,7 @@ export class VfioPci {
   *#trap<T>(operation: string, region: number, offset: number, body: Steps<T>): Steps<T> {
     yield trap;
     const { trace } = this.#ports;
-    const result = yield* trace.as(this.#options.trapAgent, trace.cross('vmm', operation, { region, offset }, body));
+    const result = yield* trace.cross('vmm', operation, { region, offset }, trace.as(this.#options.trapAgent, body));
     yield resume;
     return result;
   }

@@ -20,10 +20,10 @@ export interface InterruptFault {
   readonly index: number | null;
 }
 
-/** An entry of the table (IRTE), remapped format. `target` null: not present. */
+/** An entry of the table (IRTE), remapped format. `target` null: not present. Replaced as a whole, as hardware wants it. */
 interface Entry {
   readonly sourceId: number;
-  target: VectorTarget | null;
+  readonly target: VectorTarget | null;
 }
 
 /** Interrupts reach CPUs as messages to this address range when they carry no PASID (VT-d 3.14). */
@@ -106,13 +106,16 @@ export class InterruptRemapping {
   }
 
   *#activate(data: IrqData) {
-    const entry = this.#entries.get(data.hwirq);
-    if (entry !== undefined) entry.target = this.#vectors.targetOf(data);
+    this.#setTarget(data, this.#vectors.targetOf(data));
     return ok();
   }
 
   *#deactivate(data: IrqData): Steps<void> {
+    this.#setTarget(data, null);
+  }
+
+  #setTarget(data: IrqData, target: VectorTarget | null): void {
     const entry = this.#entries.get(data.hwirq);
-    if (entry !== undefined) entry.target = null;
+    if (entry !== undefined) this.#entries.set(data.hwirq, { ...entry, target });
   }
 }

@@ -121,6 +121,17 @@ describe('a client that is gone after', () => {
     expect(harness.device.log.at(-1)).toBe('release');
   });
 
+  test('arming interrupts of a device that forgets them', async () => {
+    const client = await harness.attach();
+    const irq = clientEventFd();
+    must(await client.setIrqs({ index: 2, start: 0, count: 1, action: 'trigger', eventfds: [irq.fd] }), 'arming');
+    harness.device.armed.clear();
+    irq.close();
+    client.close();
+    await until('the client to be gone', () => harness.detached.length === 2);
+    expect(openFds()).toBe(before);
+  });
+
   test('the server being closed: everything is let go, and the socket file is gone', async () => {
     const client = await harness.attach();
     const memory = sharedMemory(0x10000);

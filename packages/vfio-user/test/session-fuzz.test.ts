@@ -37,6 +37,7 @@ describe('whatever a client sends', () => {
       expect([...harness.open]).toEqual([]);
       expect(harness.closedWrongly).toEqual([]);
       expect(harness.device.mappings).toEqual([]);
+      expect(harness.attachedMemories).toBe(0);
       expect(harness.device.armed.size).toBe(0);
     }), { numRuns: 400 });
   });

@@ -1,6 +1,7 @@
 // A session without a socket: ports that keep count of every descriptor, and the replies decoded.
 import { fail, ok, runToCompletion } from '@siov/base';
 import type { EventFd } from '@siov/base';
+import type { DmaMemory } from '../src/dma-memory.ts';
 import { newCounters } from '../src/events.ts';
 import type { VfioUserEvent } from '../src/events.ts';
 import { DEFAULT_LIMITS } from '../src/limits.ts';
@@ -25,6 +26,8 @@ export class SessionHarness {
   readonly open = new Set<number>();
   /** Descriptors that were closed twice, or never given. */
   readonly closedWrongly: number[] = [];
+  /** Mappings made and not yet detached. */
+  attachedMemories = 0;
   /** Descriptors above this are no eventfds, and no memory either. */
   readonly goodFdsBelow = 1000;
   clock = 0;
@@ -45,7 +48,7 @@ export class SessionHarness {
         mapMemory: (fd, { size }) => {
           this.#close(fd);
           if (fd >= this.goodFdsBelow) return fail('EINVAL', 'no memory file');
-          return ok({ size: Number(size), read() {}, write() {}, detach() {} });
+          return ok(this.#memory(Number(size)));
         },
         eventFd: (fd, name) => {
           if (fd < this.goodFdsBelow) return ok(this.#eventFd(fd, name));
@@ -86,6 +89,16 @@ export class SessionHarness {
 
   #close(fd: number): void {
     if (!this.open.delete(fd)) this.closedWrongly.push(fd);
+  }
+
+  #memory(size: number): DmaMemory {
+    this.attachedMemories += 1;
+    let attached = 1;
+    const detach = () => {
+      this.attachedMemories -= attached;
+      attached = 0;
+    };
+    return { size, read() {}, write() {}, detach };
   }
 
   #eventFd(fd: number, name: string): EventFd {

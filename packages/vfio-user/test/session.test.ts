@@ -226,8 +226,10 @@ describe('mappings', () => {
     const harness = new SessionHarness().negotiate();
     expect(harness.ask(COMMAND.DMA_MAP, map(), harness.fds(1))).toMatchObject({ flags: 1, size: 16 });
     expect(harness.device.mappings).toMatchObject([{ iova: 0x10000n, size: 0x10000n, readable: true, writable: true, memory: { size: 0x10000 } }]);
+    expect(harness.attachedMemories).toBe(1);
     expect(harness.ask(COMMAND.DMA_UNMAP, unmap(0x10000n, 0x10000n))?.payload).toEqual(unmap(0x10000n, 0x10000n));
     expect(harness.device.mappings).toEqual([]);
+    expect(harness.attachedMemories).toBe(0);
   });
 
   test('a range without memory is remembered but never the device\'s', () => {
@@ -341,6 +343,7 @@ describe('a device that throws', () => {
     const harness = throwing();
     expect(harness.ask(command, payload, harness.fds(fds))).toMatchObject({ errno: EIO, size: 16 });
     expect(harness.events.at(-2)).toMatchObject({ kind: 'device-error' });
+    expect(harness.attachedMemories).toBe(0);
     expect([...harness.open]).toEqual([]);
     expect(harness.session.broken).toBeUndefined();
   });

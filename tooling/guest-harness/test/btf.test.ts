@@ -46,6 +46,8 @@ describe('Btf', () => {
   test('of two structs of one name, the one with the member is meant', () => {
     expect(btf.offsetOf('chan', 'lock')).toBe(0);
     expect(btf.offsetOf('chan', 'name')).toBe(8);
+    expect([btf.sizeOf('chan', ['lock']), btf.sizeOf('chan', ['name', 'as_word'])]).toEqual([4, 300]);
+    expect(() => btf.sizeOf('chan', ['lock', 'name'])).toThrow("the kernel's chan has no members lock, name");
   });
 
   test('an array has a length', () => {

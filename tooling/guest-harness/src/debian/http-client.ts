@@ -2,6 +2,7 @@
 // Node's fetch cannot be given a proxy per call without another dependency.
 import http from 'node:http';
 import https from 'node:https';
+import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import tls from 'node:tls';
@@ -52,15 +53,21 @@ async function follow(target: URL, choose: ChooseProxy): Promise<http.IncomingMe
 
 async function request(target: URL, proxy: URL | undefined): Promise<http.IncomingMessage> {
   if (!proxy) return send(target.protocol === 'https:' ? https.request(target) : http.request(target));
-  const auth = proxy.username && { 'Proxy-Authorization': `Basic ${Buffer.from(decodeURIComponent(`${proxy.username}:${proxy.password}`)).toString('base64')}` };
+  const auth = proxyAuthorization(proxy);
   const via = { host: proxy.hostname, port: proxy.port || 80 };
   if (target.protocol === 'http:') {
-    return send(http.request({ ...via, path: target.href, headers: { Host: target.host, ...(auth || {}) } }));
+    return send(http.request({ ...via, path: target.href, headers: { ...auth, Host: target.host } }));
   }
   const authority = `${target.hostname}:${target.port || 443}`;
-  const socket = await tunnel(http.request({ ...via, method: 'CONNECT', path: authority, headers: { Host: authority, ...(auth || {}) } }));
+  const socket = await tunnel(http.request({ ...via, method: 'CONNECT', path: authority, headers: { ...auth, Host: authority } }));
   const secure = tls.connect({ socket, servername: target.hostname });
   return send(https.request(target, { createConnection: () => secure }));
+}
+
+function proxyAuthorization({ username, password }: URL): Record<string, string> {
+  if (!username) return {};
+  const credentials = Buffer.from(decodeURIComponent(`${username}:${password}`)).toString('base64');
+  return { 'Proxy-Authorization': `Basic ${credentials}` };
 }
 
 function send(outgoing: http.ClientRequest): Promise<http.IncomingMessage> {
@@ -72,12 +79,12 @@ function send(outgoing: http.ClientRequest): Promise<http.IncomingMessage> {
   });
 }
 
-function tunnel(outgoing: http.ClientRequest): Promise<import('node:net').Socket> {
+function tunnel(outgoing: http.ClientRequest): Promise<Socket> {
   return new Promise((resolve, reject) => {
     outgoing.setTimeout(STALL_MS, () => outgoing.destroy(new Error('the proxy does not answer')));
     outgoing.on('error', reject);
     outgoing.on('connect', (response, socket) => {
-      if (response.statusCode === 200) resolve(socket as import('node:net').Socket);
+      if (response.statusCode === 200) resolve(socket as Socket);
       else reject(new Error(`the proxy refused the tunnel with status ${response.statusCode}`));
     });
     outgoing.end();

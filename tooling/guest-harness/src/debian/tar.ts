@@ -32,7 +32,7 @@ export async function* readTar(source: AsyncIterable<Uint8Array>): AsyncGenerato
   let longLink: string | undefined;
   for (;;) {
     const header = await reader.take(BLOCK);
-    if (header.length === 0 || header.every((byte) => byte === 0)) return;
+    if (header.every((byte) => byte === 0)) return; // the end mark, or the end of the stream
     const size = checkedSize(header);
     const kind = String.fromCharCode(header[156] ?? 0);
     const padding = (BLOCK - (size % BLOCK)) % BLOCK;

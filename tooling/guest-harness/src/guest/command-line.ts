@@ -10,21 +10,21 @@ export const INITRD_FD = 4;
 export function qemuArguments(options: BootOptions): string[] {
   const { assets, memoryMiB = 512, cpus = 1, viommu = false, vfioUserSocket, qemuArgs = [] } = options;
   return [
-    ...assets.qemu.args,
-    ...['-accel', 'tcg', '-cpu', 'max', '-smp', String(cpus), '-m', String(memoryMiB)],
-    ...['-nodefaults', '-nic', 'none', '-display', 'none', '-no-reboot'],
+    assets.qemu.args,
+    ['-accel', 'tcg', '-cpu', 'max', '-smp', String(cpus), '-m', String(memoryMiB)],
+    ['-nodefaults', '-nic', 'none', '-display', 'none', '-no-reboot'],
     // The memory backend is shared so that a vfio-user server can map it.
-    ...['-object', `memory-backend-memfd,id=m,size=${memoryMiB}M,share=on`],
-    ...['-M', 'q35,memory-backend=m,hpet=off,sata=off,smbus=off,usb=off,i8042=off,vmport=off'],
-    ...['-chardev', 'stdio,id=console,signal=off', '-serial', 'chardev:console'],
+    ['-object', `memory-backend-memfd,id=m,size=${memoryMiB}M,share=on`],
+    ['-M', 'q35,memory-backend=m,hpet=off,sata=off,smbus=off,usb=off,i8042=off,vmport=off'],
+    ['-chardev', 'stdio,id=console,signal=off', '-serial', 'chardev:console'],
     // The IOMMU must exist before the devices behind it; without caching mode vfio refuses to work.
-    ...(viommu ? ['-device', 'intel-iommu,intremap=on,caching-mode=on'] : []),
-    ...['-chardev', `socket,id=agent,fd=${AGENT_FD}`, '-device', 'virtio-serial-pci'],
-    ...['-device', `virtserialport,chardev=agent,name=${AGENT_PORT}`],
-    ...(vfioUserSocket === undefined ? [] : vfioUserDevice(vfioUserSocket)),
-    ...['-kernel', assets.kernel.vmlinux, '-initrd', `/proc/self/fd/${INITRD_FD}`, '-append', kernelCommandLine(options)],
-    ...qemuArgs,
-  ];
+    viommu ? ['-device', 'intel-iommu,intremap=on,caching-mode=on'] : [],
+    ['-chardev', `socket,id=agent,fd=${AGENT_FD}`, '-device', 'virtio-serial-pci'],
+    ['-device', `virtserialport,chardev=agent,name=${AGENT_PORT}`],
+    vfioUserSocket === undefined ? [] : vfioUserDevice(vfioUserSocket),
+    ['-kernel', assets.kernel.vmlinux, '-initrd', `/proc/self/fd/${INITRD_FD}`, '-append', kernelCommandLine(options)],
+    qemuArgs,
+  ].flat();
 }
 
 /** The device's socket address is a structured property, so it has to be given as JSON. */

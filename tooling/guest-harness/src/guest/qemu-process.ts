@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { which } from '../assets/qemu-probe.ts';
 import { GuestError, causeOf } from '../errors.ts';
-import { ConsoleLog } from './console-log.ts';
+import type { ConsoleLog } from './console-log.ts';
 
 const STDERR_LIMIT = 16 << 10;
 

@@ -50,24 +50,27 @@ export class Btf {
     }
   }
 
-  /** Size of a struct or union in bytes. Throws KERNEL when there is none of that name. */
-  sizeOf(name: string): number {
-    return this.#find(name, (type) => type.sizeOrType);
+  /**
+   * Size of a struct or union in bytes. Where several types share the name, the first that has all members `having` is
+   * meant. Throws KERNEL when there is none.
+   */
+  sizeOf(name: string, having: readonly string[] = []): number {
+    return this.#aggregate(name, having).sizeOrType;
   }
 
   /**
    * Offset of a member in bytes; members of anonymous structs and unions count as the outer type's. A path `a.b` goes
-   * into member `a`. Throws KERNEL when it does not exist or is a bit field.
+   * into member `a`. `having` as in `sizeOf`. Throws KERNEL when it does not exist or is a bit field.
    */
-  offsetOf(name: string, path: string): number {
-    const { bits } = this.#find(name, (type) => this.#path(type, path), path);
+  offsetOf(name: string, path: string, having: readonly string[] = []): number {
+    const { bits } = this.#path(this.#aggregate(name, [path, ...having]), path);
     if (bits % 8 !== 0) throw new GuestError('KERNEL', `${name}.${path} is a bit field`);
     return bits / 8;
   }
 
   /** Number of elements of an array member. Throws KERNEL when it is none. */
   arrayLength(name: string, path: string): number {
-    const type = this.#resolve(this.#find(name, (outer) => this.#path(outer, path), path).type);
+    const type = this.#resolve(this.#path(this.#aggregate(name, [path]), path).type);
     if (type.kind !== ARRAY) throw new GuestError('KERNEL', `the kernel's ${name}.${path} is no array`);
     return this.#data.readUInt32LE(type.at + 8);
   }
@@ -84,27 +87,25 @@ export class Btf {
     throw new GuestError('KERNEL', `the kernel has no enumerator ${name}`);
   }
 
-  /** What `pick` gives for the first type of that name it gives anything for. */
-  #find<T>(name: string, pick: (type: Type) => T | undefined, member = ''): T {
+  #aggregate(name: string, having: readonly string[]): Type {
     const types = this.#byName.get(name);
     if (!types) throw new GuestError('KERNEL', `the kernel has no struct ${name}`);
-    for (const type of types) {
-      const found = pick(type);
-      if (found !== undefined) return found;
-    }
-    throw new GuestError('KERNEL', `the kernel's ${name} has no member ${member}`);
+    const type = types.find((candidate) => having.every((path) => this.#path(candidate, path).found));
+    if (type) return type;
+    const wanted = having.length > 1 ? `members ${having.join(', ')}` : `member ${having[0]}`;
+    throw new GuestError('KERNEL', `the kernel's ${name} has no ${wanted}`);
   }
 
-  #path(outer: Type, path: string): Member | undefined {
-    let found: Member = { bits: 0, type: 0 };
+  #path(outer: Type, path: string): Member & { readonly found: boolean } {
+    let at: Member = { bits: 0, type: 0 };
     let type = outer;
     for (const part of path.split('.')) {
       const member = this.#member(type, part);
-      if (!member) return undefined;
-      found = { bits: found.bits + member.bits, type: member.type };
+      if (!member) return { ...at, found: false };
+      at = { bits: at.bits + member.bits, type: member.type };
       type = this.#resolve(member.type);
     }
-    return found;
+    return { ...at, found: true };
   }
 
   #member(type: Type, wanted: string): Member | undefined {

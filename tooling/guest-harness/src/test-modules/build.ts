@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { KernelAssets } from '../assets/types.ts';
 import { elfSection } from '../elf/elf.ts';
@@ -12,7 +12,7 @@ import { Btf } from '../kernel/btf.ts';
 import { moduleInfo } from '../kernel/modinfo.ts';
 import { REQUIRED_MODULE } from '../kernel/module-set.ts';
 import { KERNEL_FLAGS, PROGRAM_FLAGS, compile, findCompiler } from './compiler.ts';
-import { layoutHeader } from './layout.ts';
+import { type LayoutOffsets, layoutHeader } from './layout.ts';
 
 /** The test modules there are. */
 export type TestModuleName = 'movdir64b' | 'dmaclient';
@@ -27,37 +27,46 @@ export interface TestModules extends Readonly<Record<TestModuleName, ModuleImage
  * (no type information in the image, or a type has changed), each in one line.
  */
 export async function buildTestModules(kernel: KernelAssets, env: NodeJS.ProcessEnv = process.env): Promise<TestModules> {
-  const compiler = await findCompiler(env);
-  const sources = sourceFolder();
-  const work = await mkdtemp(join(tmpdir(), 'siov-modules-'));
-  try {
-    await writeFile(join(work, 'layout.h'), await layoutOf(kernel));
-    const build = async (name: string, flags: readonly string[]) => {
-      const output = join(work, `${name}.out`);
-      await compile(compiler, flags, join(sources, `${name}.c`), output, [work]);
-      return readFile(output);
-    };
-    const module = async (name: TestModuleName): Promise<ModuleImage> => ({ name, image: await build(name, KERNEL_FLAGS) });
+  const sources = moduleSources();
+  return withBuilder(kernel, env, {}, async (build) => {
+    const module = async (name: TestModuleName): Promise<ModuleImage> => ({ name, image: await build(join(sources, `${name}.c`), KERNEL_FLAGS) });
     const [movdir64b, dmaclient, movdir64bUser] = await Promise.all([
       module('movdir64b'),
       module('dmaclient'),
-      build('movdir64b-user', PROGRAM_FLAGS),
+      build(join(sources, 'movdir64b-user.c'), PROGRAM_FLAGS),
     ]);
     return { movdir64b, dmaclient, movdir64bUser };
+  });
+}
+
+/** Compiles one file to bytes. */
+export type Build = (source: string, flags: readonly string[]) => Promise<Buffer>;
+
+/** Calls `work` with a compiler for this kernel; `more` extends the layout header. Throws COMPILER or KERNEL. */
+export async function withBuilder<T>(kernel: KernelAssets, env: NodeJS.ProcessEnv, more: LayoutOffsets, work: (build: Build) => Promise<T>): Promise<T> {
+  const compiler = await findCompiler(env);
+  const folder = await mkdtemp(join(tmpdir(), 'siov-modules-'));
+  try {
+    await writeFile(join(folder, 'layout.h'), await layoutOf(kernel, more));
+    return await work(async (source, flags) => {
+      const output = join(folder, `${basename(source)}.out`);
+      await compile(compiler, flags, source, output, [folder, moduleSources()]);
+      return readFile(output);
+    });
   } finally {
-    await rm(work, { recursive: true, force: true });
+    await rm(folder, { recursive: true, force: true });
   }
 }
 
-async function layoutOf(kernel: KernelAssets): Promise<string> {
+async function layoutOf(kernel: KernelAssets, more: LayoutOffsets): Promise<string> {
   const types = elfSection(await readFile(kernel.vmlinux), '.BTF');
   if (!types) throw new GuestError('KERNEL', `kernel ${kernel.release} carries no type information (CONFIG_DEBUG_INFO_BTF)`);
   const stock = moduleInfo(await readFile(join(kernel.modules, `${REQUIRED_MODULE}.ko`)));
-  return layoutHeader(new Btf(types), stock.get('vermagic')?.[0] ?? '');
+  return layoutHeader(new Btf(types), stock.get('vermagic')?.[0] ?? '', more);
 }
 
 /** `modules/` of this package, which lies two levels up from the sources and one from the built bundle. */
-function sourceFolder(): string {
+function moduleSources(): string {
   let folder = dirname(fileURLToPath(import.meta.url));
   while (!existsSync(join(folder, 'modules', 'kernel.h'))) {
     if (dirname(folder) === folder) throw new GuestError('COMPILER', "the package's modules folder is missing");

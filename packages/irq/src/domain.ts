@@ -7,7 +7,7 @@ import type { IrqDesc } from './desc.ts';
 
 /** The codes an allocation can give: no resource of some level, no memory, or an argument a level refuses. */
 export type AllocErrno = 'ENOSPC' | 'ENOMEM' | 'EINVAL' | 'EEXIST' | 'ENODEV' | 'ENOSYS';
-export type ActivateErrno = 'ENOSPC' | 'ENOSYS' | 'EBUSY';
+export type ActivateErrno = 'EINVAL' | 'ENOSPC' | 'ENOSYS' | 'EBUSY';
 
 /** What a level does for one interrupt. `A` is the allocation argument the whole hierarchy understands. */
 export interface IrqDomainOps<A> {

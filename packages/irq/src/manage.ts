@@ -21,11 +21,12 @@ export interface IrqRequest {
   readonly shared?: boolean;
 }
 
-export type RequestErrno = 'EINVAL' | 'EBUSY' | 'ENOTCONN' | ActivateErrno;
+export type RequestErrno = 'ENOTCONN' | ActivateErrno;
 
 /**
  * request_threaded_irq(): links the action and, for the first one, activates the hierarchy and starts the interrupt.
- * `ENOTCONN`: not connected; `EINVAL`: no such irq, no handler, or sharing without devId; `EBUSY`: taken and not shared.
+ * `ENOTCONN`: not connected; `EINVAL`: no such irq, no handler, sharing without devId, or a device its MSI domain no
+ * longer accepts; `EBUSY`: taken and not shared; `ENOSPC`, `ENOSYS`: the hierarchy cannot be activated.
  */
 export function requestIrq(core: IrqCore, virq: number, request: IrqRequest): Steps<Result<void, RequestErrno>> {
   return core.ports.trace.cross('irq', 'request_irq', { irq: virq, name: request.name }, request_(core, virq, request));

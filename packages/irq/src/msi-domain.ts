@@ -40,7 +40,7 @@ export interface MsiDomainTemplate {
   readonly hwsize: number;
   /** Whether the slot is the index the caller asked for (MSI-X) or any free one (IMS). */
   readonly slots: 'by-index' | 'any';
-  /** May refuse the device, before anything is taken (the IMS chip's PASID check: R5, R24). */
+  /** May refuse the device, before anything is taken (the IMS chip's PASID check: R5, R24); asked again at activation. */
   validate?(device: Device): Result<void, 'EINVAL'>;
   /** The chip's turn at a slot just taken, before any interrupt is allocated for it: reset it. */
   prepare?(device: Device, hwirq: number): Steps<void>;
@@ -66,6 +66,9 @@ export class MsiDomain {
         },
         *free() {},
         *activate(data) {
+          // What held at allocation may have ended since, and what starts here must hold.
+          const valid = template.validate?.(data.chipData as Device) ?? ok();
+          if (!valid.ok) return valid;
           const message = composeMsiMsg(data);
           if (!message.ok) return message;
           yield* template.chip.irqWriteMsiMsg(data, message.value);

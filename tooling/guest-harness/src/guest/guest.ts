@@ -99,7 +99,7 @@ export class Guest {
     throw new GuestError('TIMEOUT', `the command did not end within ${timeoutMs / 1000} s${said ? `; it printed:\n${said}` : ''}`);
   }
 
-  /** Like `run`, but throws QEMU-free USAGE with the command's stderr when the status is not 0. Returns stdout. */
+  /** Like `run`, but returns stdout, and throws USAGE with the command's stderr when the status is not 0. */
   async sh(script: string, options: { readonly timeoutMs?: number } = {}): Promise<string> {
     const { status, stdout, stderr } = await this.run(script, options);
     if (status === 0) return stdout;

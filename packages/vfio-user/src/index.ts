@@ -9,3 +9,4 @@ export type { ClientEventFd, SharedMemory } from './resources.ts';
 export { clientEventFd, sharedMemory } from './resources.ts';
 export type { ServeOptions } from './server.ts';
 export { serveVfioUser, VfioUserServer } from './server.ts';
+export type { Capabilities } from './version.ts';

@@ -23,7 +23,7 @@ describe('locate', () => {
   test('nothing provisioned: one line, with the command that helps', async () => {
     await using folder = temporaryFolder();
     const located = await locate({ cacheDir: folder.path, env: { PATH: '' } });
-    expect(located).toEqual({ ok: false, reason: expect.stringMatching(/^no QEMU is provisioned: run `siov guest setup`/) });
+    expect(located).toEqual({ ok: false, reason: expect.stringMatching(/^no QEMU is provisioned: run `siov guest`/) });
   });
 
   test('SIOV_QEMU wins and must have the feature', async () => {

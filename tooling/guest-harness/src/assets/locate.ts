@@ -13,7 +13,7 @@ export type Located =
   | { readonly ok: false; readonly reason: string };
 
 /** How a person provisions; part of every "missing" line. */
-export const HOW_TO_PROVISION = 'run `siov guest setup`, or call provision() of @siov/guest-harness';
+export const HOW_TO_PROVISION = 'run `siov guest`, which fetches it, or call provision() of @siov/guest-harness';
 
 /** Finds QEMU, kernel and busybox. Never downloads and never throws; a kernel given by path is extracted into the cache. */
 export async function locate(options: AssetOptions = {}): Promise<Located> {

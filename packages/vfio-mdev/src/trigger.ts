@@ -1,6 +1,6 @@
 // The common trigger helper: turns SET_IRQS into interrupts of a device's MSI domain, whatever hardware that domain
 // has. It allocates, requests and frees; it programs nothing (R9) and knows no ids (R22).
-import { describeFailure, fail, ok } from '@siov/base';
+import { describeFailure, fail, Lock, must, ok } from '@siov/base';
 import type { EventFd, Result, StatePort, Steps } from '@siov/base';
 import type { Device } from '@siov/device';
 import { freeIrq, msiAllocIrq, msiDesc, msiFreeIrq, requestIrq } from '@siov/irq';
@@ -25,6 +25,8 @@ export class TriggerHelper {
   readonly #device: Device;
   readonly #name: string;
   readonly #vectors: readonly Vector[];
+  /** Vectors are changed by ioctls and by trapped accesses, each in a thread of its own (ctx_mutex of kernel.md 6.8). */
+  readonly #lock: Lock;
 
   /** `backing[n]` says what is behind vector n of the guest. */
   constructor(core: IrqCore, device: Device, backing: readonly VectorBacking[]) {
@@ -32,6 +34,7 @@ export class TriggerHelper {
     this.#core = core;
     this.#device = device;
     this.#name = device.name;
+    this.#lock = new Lock(state, `${device.name}/vectors`);
     let msiIndex = 0;
     this.#vectors = backing.map((each, vector) => ({
       backing: each,
@@ -65,13 +68,13 @@ export class TriggerHelper {
   setTrigger(set: IrqSet): Steps<Result<void, TriggerErrno>> {
     const { start, count, action, data } = set;
     const values = { start, count, data: data.kind };
-    return this.#core.ports.trace.cross('vfio-mdev', 'set_trigger', values, this.#setTrigger(set, action));
+    return this.#core.ports.trace.cross('vfio-mdev', 'set_trigger', values, this.#lock.with(this.#setTrigger(set, action)));
   }
 
   *#setTrigger(set: IrqSet, action: IrqSet['action']): Steps<Result<void, TriggerErrno>> {
     if (action !== 'trigger') return yield* this.#refuse(set, fail('ENOTTY', `${this.#name}: MSI-X has no ${action}`));
     if (isDisable(set)) {
-      yield* this.disable();
+      yield* this.#disarmAll();
       return ok();
     }
     const { start, count, data } = set;
@@ -86,7 +89,11 @@ export class TriggerHelper {
   }
 
   /** Gives every vector up. Never fails; again is harmless. */
-  *disable(): Steps<void> {
+  disable(): Steps<void> {
+    return this.#lock.with(this.#disarmAll());
+  }
+
+  *#disarmAll(): Steps<void> {
     for (let vector = 0; vector < this.#vectors.length; vector++) yield* this.#disarm(vector);
   }
 
@@ -105,11 +112,15 @@ export class TriggerHelper {
    */
   *idle(vector: number): Steps<void> {
     const found = this.#vectors[vector];
-    if (found !== undefined) yield* this.#freeInterrupt(found);
+    if (found !== undefined) yield* this.#lock.with(this.#freeInterrupt(found));
   }
 
   /** Takes an interrupt for a vector that {@link idle} left without. `EINVAL`: not armed; else as {@link setTrigger}. */
-  *resume(vector: number): Steps<Result<void, TriggerErrno>> {
+  resume(vector: number): Steps<Result<void, TriggerErrno>> {
+    return this.#lock.with(this.#resume(vector));
+  }
+
+  *#resume(vector: number): Steps<Result<void, TriggerErrno>> {
     const found = this.#vectors[vector];
     if (found === undefined || found.state.trigger === null) return fail('EINVAL', `${this.#name}: vector ${vector} is not armed`);
     if (found.backing !== 'msi' || this.hwirq(vector).ok) return ok();
@@ -156,8 +167,9 @@ export class TriggerHelper {
       handler: () => this.#handler(vector),
     });
     if (requested.ok) return ok();
-    yield* msiFreeIrq(this.#core, this.#device, found.msiIndex);
-    return fail('EBUSY', describeFailure(requested));
+    must(yield* msiFreeIrq(this.#core, this.#device, found.msiIndex), `${this.#name}: giving back vector ${vector}`);
+    const { errno } = requested;
+    return fail(errno === 'ENOTCONN' || errno === 'ENOSYS' ? 'ENODEV' : errno, describeFailure(requested));
   }
 
   *#handler(vector: number): Steps<'handled'> {
@@ -182,6 +194,6 @@ export class TriggerHelper {
     const desc = found.backing === 'msi' ? msiDesc(this.#device, found.msiIndex) : undefined;
     if (desc === undefined) return;
     yield* freeIrq(this.#core, desc.virq, found);
-    yield* msiFreeIrq(this.#core, this.#device, found.msiIndex);
+    must(yield* msiFreeIrq(this.#core, this.#device, found.msiIndex), `${this.#name}: giving back interrupt ${found.msiIndex}`);
   }
 }

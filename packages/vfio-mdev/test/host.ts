@@ -1,0 +1,92 @@
+// A kernel whose MSI domain is a stub: the helper must work with any, so the tests give it one that is no hardware at all.
+import { Executor, ModelError, noTrace, plainState, point, runToCompletion } from '@siov/base';
+import type { Agent, EventFd, Result, Steps, Trace } from '@siov/base';
+import { ok } from '@siov/base';
+import { Device } from '@siov/device';
+import { IrqCore, MsiDomain, parseVectorMsg, setMsiDomain, VectorDomain } from '@siov/irq';
+import type { IrqDomain, MsiAllocInfo, MsiChip, MsiMsg } from '@siov/irq';
+
+const access = point('register', 'table access');
+
+/** An eventfd that notes how it is used. */
+export class CountingFd implements EventFd {
+  readonly name: string;
+  signals = 0;
+  closes = 0;
+  constructor(name = 'fd') {
+    this.name = name;
+  }
+  signal(): void {
+    if (this.closes > 0) throw new ModelError(`${this.name} is signalled after it was closed`);
+    this.signals += 1;
+  }
+  close(): void {
+    this.closes += 1;
+  }
+}
+
+export function makeHost({ slots = 4, nrIrqs = 64, refuse = false, trace = noTrace as Trace, executor = new Executor() } = {}) {
+  const core = new IrqCore({ state: plainState, trace, spawn: (agent, steps) => executor.spawn(agent, steps) }, { name: 'h', cpus: 1, nrIrqs, threadAgent: String });
+  const vectors = new VectorDomain(core);
+  executor.spawn({ name: 'cpu0', layer: 'irq' }, vectors.interrupts(0));
+  const entries = Array.from({ length: slots }, () => ({ message: null as MsiMsg | null, masked: true, pending: false }));
+  const entry = (slot: number) => entries[slot] ?? { message: null, masked: true, pending: false };
+  const send = (message: MsiMsg | null) => {
+    const target = message === null ? null : parseVectorMsg(BigInt(message.addressLo), message.data);
+    if (target === null) throw new ModelError('an unmasked entry without a message');
+    runToCompletion(vectors.raise(target.cpu, target.vector));
+  };
+  const chip: MsiChip = {
+    name: 'STUB',
+    *irqMask({ hwirq }) { yield access; entry(hwirq).masked = true; },
+    *irqUnmask({ hwirq }) {
+      yield access;
+      const at = entry(hwirq);
+      at.masked = false;
+      if (at.pending) { at.pending = false; send(at.message); }
+    },
+    *irqWriteMsiMsg({ hwirq }, message) { yield access; entry(hwirq).message = message; },
+  };
+  const policy = { refuse };
+  const pf = new Device('dsa0', { state: plainState, requesterId: 1 });
+  const domain = new MsiDomain(core, pf, vectors.domain as IrqDomain<MsiAllocInfo>, {
+    name: 'STUB',
+    chip,
+    hwsize: slots,
+    slots: 'any',
+    validate: (): Result<void, 'EINVAL'> => (policy.refuse ? { ok: false, errno: 'EINVAL', message: 'refused' } : ok()),
+    *prepare(_device, hwirq) { yield access; Object.assign(entry(hwirq), { message: null, masked: true, pending: false }); },
+  });
+  const agent: Agent = { name: 'vcpu0', layer: 'vmm' };
+  let made = 0;
+  return {
+    executor, core, vectors, domain, policy, agent, pf,
+    run: <T>(steps: Steps<T>): T => executor.run(agent, steps),
+    mdev(): Device {
+      const device = new Device(`mdev${made++}`, { state: plainState, parent: pf });
+      setMsiDomain(core, device, domain);
+      return device;
+    },
+    /** The hardware raises the interrupt of a slot. */
+    fire(slot: number): void {
+      const at = entry(slot);
+      if (at.masked) at.pending = true;
+      else send(at.message);
+      executor.settle();
+    },
+    unmasked: () => entries.filter((each) => !each.masked).length,
+    counters: () => ({ virqs: core.used, slots: domain.slots.used, mappings: domain.irqDomain.mappings, ...vectors.counters }),
+  };
+}
+
+export type Host = ReturnType<typeof makeHost>;
+
+/** `steps` with `intrude` called after each of its yields. */
+export function* intruded<T>(steps: Steps<T>, intrude: (yielded: number) => void): Steps<T> {
+  for (let yielded = 0; ; yielded++) {
+    const next = steps.next();
+    if (next.done) return next.value;
+    intrude(yielded);
+    yield next.value;
+  }
+}

@@ -1,0 +1,308 @@
+import { describe, expect, test } from 'vitest';
+import fc from 'fast-check';
+import { Executor, noTrace, ok, recordTrace } from '@siov/base';
+import type { TraceEvent } from '@siov/base';
+import { msiDesc, procInterrupts } from '@siov/irq';
+import type { IrqSet, IrqSetData } from '@siov/vfio';
+import { TriggerHelper } from '../src/index.ts';
+import type { VectorBacking } from '../src/index.ts';
+import { CountingFd, intruded, makeHost } from './host.ts';
+
+const set = (start: number, count: number, data: IrqSetData, action: IrqSet['action'] = 'trigger'): IrqSet => ({ index: 2, start, count, action, data });
+const fds = (start: number, list: readonly (CountingFd | null)[]): IrqSet => set(start, list.length, { kind: 'eventfd', fds: list });
+const DISABLE = set(0, 0, { kind: 'none' });
+
+function helperHost(backing: readonly VectorBacking[] = ['emulated', 'msi', 'msi'], options: Parameters<typeof makeHost>[0] = {}) {
+  const host = makeHost(options);
+  const device = host.mdev();
+  return { ...host, device, helper: new TriggerHelper(host.core, device, backing) };
+}
+
+describe('setTrigger', () => {
+  test('R12: a vector with an interrupt behind it has exactly one action, named after the vector; the emulated one has none', () => {
+    const { helper, run, core } = helperHost();
+    expect(run(helper.setTrigger(fds(0, [new CountingFd(), new CountingFd(), new CountingFd()])))).toEqual(ok());
+    expect(procInterrupts(core).map(({ actions, hwirq }) => ({ actions, hwirq }))).toEqual([
+      { actions: ['vfio-msix[1](mdev0)'], hwirq: 0 },
+      { actions: ['vfio-msix[2](mdev0)'], hwirq: 1 },
+    ]);
+    expect([helper.armed, helper.hwirq(0), helper.hwirq(1), helper.hwirq(2), helper.hwirq(3)]).toEqual([3, expect.objectContaining({ errno: 'EINVAL' }), ok(0), ok(1), expect.objectContaining({ errno: 'EINVAL' })]);
+  });
+
+  test('an interrupt signals its own eventfd, and loop-back does what the interrupt would', () => {
+    const { helper, run, fire } = helperHost();
+    const [a, b, c] = [new CountingFd('a'), new CountingFd('b'), new CountingFd('c')];
+    run(helper.setTrigger(fds(0, [a, b, c])));
+    fire(1);
+    run(helper.setTrigger(set(1, 2, { kind: 'bool', values: [true, false] })));
+    run(helper.setTrigger(set(0, 3, { kind: 'none' })));
+    helper.signal(0);
+    helper.signal(7);
+    expect([[a.signals, b.signals, c.signals], helper.signals]).toEqual([[2, 2, 2], [2, 2, 2]]);
+  });
+
+  test('vectors are added and removed one by one; fd -1 gives one up and leaves the others', () => {
+    const { helper, run, fire, counters } = helperHost();
+    const [a, b] = [new CountingFd('a'), new CountingFd('b')];
+    run(helper.setTrigger(fds(1, [a])));
+    run(helper.setTrigger(fds(2, [b])));
+    expect(counters()).toMatchObject({ slots: 2, assigned: 2 });
+    run(helper.setTrigger(fds(1, [null])));
+    expect([a.closes, b.closes, helper.armed, counters().slots]).toEqual([1, 0, 1, 1]);
+    fire(1);
+    expect(b.signals).toBe(1);
+  });
+
+  test('I8: disabling gives everything back, again is harmless, and every eventfd is closed once', () => {
+    const { helper, run, counters } = helperHost();
+    const before = counters();
+    const all = [new CountingFd(), new CountingFd(), new CountingFd()];
+    run(helper.setTrigger(DISABLE));
+    run(helper.setTrigger(fds(0, all)));
+    run(helper.setTrigger(DISABLE));
+    run(helper.setTrigger(DISABLE));
+    run(helper.disable());
+    expect([counters(), helper.armed, all.map(({ closes }) => closes)]).toEqual([before, 0, [1, 1, 1]]);
+  });
+
+  test.each<[string, (list: CountingFd[]) => IrqSet, string]>([
+    ['masking', (list) => ({ ...fds(0, list), action: 'mask' }), 'ENOTTY'],
+    ['unmasking', (list) => ({ ...fds(0, list), action: 'unmask' }), 'ENOTTY'],
+    ['more vectors than there are', (list) => fds(2, list), 'EINVAL'],
+  ])('%s is refused: nothing changes, and the eventfds in the request are closed', (_what, make, errno) => {
+    const { helper, run, counters } = helperHost();
+    const kept = new CountingFd();
+    run(helper.setTrigger(fds(1, [kept])));
+    const before = counters();
+    const list = [new CountingFd(), new CountingFd()];
+    expect(run(helper.setTrigger(make(list)))).toMatchObject({ errno });
+    expect([counters(), kept.closes, list.map(({ closes }) => closes)]).toEqual([before, 0, [1, 1]]);
+  });
+
+  test('R24: a device its domain refuses fails when the interrupt is allocated: no slot, no action, no signal, all eventfds closed', () => {
+    const { helper, run, counters } = helperHost(['emulated', 'msi', 'msi'], { refuse: true });
+    const before = counters();
+    const list = [new CountingFd(), new CountingFd(), new CountingFd()];
+    expect(run(helper.setTrigger(fds(0, list)))).toMatchObject({ errno: 'EINVAL', message: 'refused' });
+    expect([counters(), helper.armed, list.map(({ closes, signals }) => [closes, signals])]).toEqual([before, 0, [[1, 0], [1, 0], [1, 0]]]);
+  });
+
+  test('R6, I8: a block that fails in the middle leaves its vectors given up, those outside of it as they were', () => {
+    const { helper, run, counters } = helperHost(['emulated', 'msi', 'msi', 'msi', 'msi'], { slots: 2 });
+    const outside = new CountingFd('outside');
+    run(helper.setTrigger(fds(4, [outside])));
+    const list = [new CountingFd('0'), new CountingFd('1'), new CountingFd('2'), new CountingFd('3')];
+    expect(run(helper.setTrigger(fds(0, list)))).toMatchObject({ errno: 'ENOSPC' });
+    expect([helper.armed, outside.closes, list.map(({ closes }) => closes)]).toEqual([1, 0, [1, 1, 1, 1]]);
+    expect(counters()).toMatchObject({ slots: 1, virqs: 1, assigned: 1 });
+  });
+
+  test('R26: the next device gets ENOSPC when the slots are exhausted, and has them when the first gives them back', () => {
+    const host = helperHost(['msi', 'msi'], { slots: 2 });
+    const other = new TriggerHelper(host.core, host.mdev(), ['msi']);
+    host.run(host.helper.setTrigger(fds(0, [new CountingFd(), new CountingFd()])));
+    expect(host.run(other.setTrigger(fds(0, [new CountingFd()])))).toMatchObject({ errno: 'ENOSPC' });
+    host.run(host.helper.disable());
+    expect(host.run(other.setTrigger(fds(0, [new CountingFd()])))).toEqual(ok());
+  });
+
+  test('what request_irq() refused is passed on as it is, and the slot is given back', () => {
+    const { helper, run, counters, domain } = helperHost();
+    const before = counters();
+    // The domain accepts the device when it allocates and no longer when the interrupt is activated.
+    let asked = 0;
+    const validate = domain.template.validate;
+    Object.assign(domain.template, { validate: () => (++asked === 2 ? { ok: false, errno: 'EINVAL', message: 'gone' } : ok()) });
+    const fd = new CountingFd();
+    expect(run(helper.setTrigger(fds(1, [fd])))).toMatchObject({ errno: 'EINVAL', message: expect.stringContaining('gone') });
+    Object.assign(domain.template, { validate });
+    expect([counters(), fd.closes, helper.armed]).toEqual([before, 1, 0]);
+  });
+
+  test('a device without a domain gets ENODEV', () => {
+    const host = makeHost();
+    const helper = new TriggerHelper(host.core, host.pf, ['msi']);
+    expect(host.run(helper.setTrigger(fds(0, [new CountingFd()])))).toMatchObject({ errno: 'ENODEV' });
+  });
+
+  test('re-arming allocates anew: what the device may have now is asked, not what it might before (R11, O4)', () => {
+    const { helper, run, policy } = helperHost();
+    const [a, b] = [new CountingFd('a'), new CountingFd('b')];
+    run(helper.setTrigger(fds(1, [a])));
+    policy.refuse = true;
+    expect(run(helper.setTrigger(fds(1, [b])))).toMatchObject({ errno: 'EINVAL' });
+    expect([a.closes, b.closes, helper.armed]).toEqual([1, 1, 0]);
+  });
+});
+
+describe('between any two steps', () => {
+  test('an interrupt that comes while a vector is armed is signalled; while it is given up, never to a closed eventfd', () => {
+    for (const call of ['arm', 're-arm', 'disarm'] as const) {
+      for (let at = 0, more = true; more; at++) {
+        const host = helperHost(['emulated', 'msi']);
+        const [first, second] = [new CountingFd('first'), new CountingFd('second')];
+        if (call !== 'arm') host.run(host.helper.setTrigger(fds(1, [first])));
+        more = false;
+        // CountingFd throws when it is signalled after it was closed.
+        host.run(intruded(host.helper.setTrigger(call === 'disarm' ? fds(1, [null]) : fds(1, [second])), (yielded) => {
+          if (yielded !== at) return;
+          more = true;
+          if (host.domain.slots.used > 0) host.fire(0);
+        }));
+        host.executor.settle();
+        const seen = second.signals;
+        if (call !== 'disarm') { host.fire(0); expect([at, second.signals]).toEqual([at, seen + 1]); }
+        if (call !== 'arm') expect([at, first.closes]).toEqual([at, 1]);
+        if (call === 'disarm') expect(host.counters()).toMatchObject({ virqs: 0, slots: 0, assigned: 0 });
+      }
+    }
+  });
+
+  test('two threads that set the same vector: one after the other, no eventfd is closed twice or lost', () => {
+    for (let at = 0, more = true; more; at++) {
+      const host = helperHost(['emulated', 'msi']);
+      const before = host.counters();
+      const list = [new CountingFd('first'), new CountingFd('second'), new CountingFd('third')] as const;
+      host.run(host.helper.setTrigger(fds(1, [list[0]])));
+      more = false;
+      host.run(intruded(host.helper.setTrigger(fds(1, [list[1]])), (yielded) => {
+        if (yielded !== at) return;
+        more = true;
+        host.executor.spawn({ name: 'vcpu1', layer: 'vmm' }, host.helper.setTrigger(fds(1, [list[2]])));
+        host.executor.settle();
+      }));
+      host.executor.settle();
+      expect([at, host.helper.armed, host.unmasked(), host.counters().slots]).toEqual([at, 1, 1, 1]);
+      host.run(host.helper.disable());
+      expect([at, list.map(({ closes }) => closes)]).toEqual([at, more ? [1, 1, 1] : [1, 1, 0]]);
+      expect(host.counters()).toEqual(before);
+    }
+  });
+
+  test('a guest that asks for its handle while another CPU gives the vector up: no interrupt is left without eventfd', () => {
+    for (let at = 0, more = true; more; at++) {
+      const host = helperHost(['emulated', 'msi']);
+      const before = host.counters();
+      const fd = new CountingFd();
+      host.run(host.helper.setTrigger(fds(1, [fd])));
+      host.run(host.helper.idle(1));
+      expect([host.counters(), fd.closes]).toEqual([before, 0]);
+      more = false;
+      host.run(intruded(host.helper.resume(1), (yielded) => {
+        if (yielded !== at) return;
+        more = true;
+        host.executor.spawn({ name: 'vcpu1', layer: 'vmm' }, host.helper.setTrigger(DISABLE));
+        host.executor.settle();
+      }));
+      host.executor.settle();
+      if (more) expect([at, host.counters(), host.helper.armed, fd.closes]).toEqual([at, before, 0, 1]);
+    }
+  });
+});
+
+describe('idle and resume', () => {
+  test('an idle vector holds no slot and keeps its eventfd; resumed, its interrupt signals it again', () => {
+    const { helper, run, fire, counters } = helperHost();
+    const before = counters();
+    const fd = new CountingFd();
+    run(helper.setTrigger(fds(1, [fd])));
+    run(helper.idle(1));
+    run(helper.idle(1));
+    run(helper.idle(0));
+    run(helper.idle(9));
+    expect([counters(), helper.hwirq(1).ok, fd.closes]).toEqual([before, false, 0]);
+    expect(run(helper.resume(1))).toEqual(ok());
+    expect(run(helper.resume(1))).toEqual(ok());
+    fire(0);
+    expect([fd.signals, counters().slots]).toEqual([1, 1]);
+  });
+
+  test('a vector that is not armed cannot be resumed, and a refused one stays idle with its eventfd', () => {
+    const { helper, run, policy, counters } = helperHost();
+    const fd = new CountingFd();
+    expect(run(helper.resume(1))).toMatchObject({ errno: 'EINVAL' });
+    expect(run(helper.resume(9))).toMatchObject({ errno: 'EINVAL' });
+    run(helper.setTrigger(fds(1, [fd])));
+    run(helper.idle(1));
+    const idle = counters();
+    policy.refuse = true;
+    expect(run(helper.resume(1))).toMatchObject({ errno: 'EINVAL', message: 'refused' });
+    expect([counters(), fd.closes]).toEqual([idle, 0]);
+  });
+});
+
+test('R9: the helper reaches the message storage through the irq layer alone, and the interrupt comes back the same way', () => {
+  const events: TraceEvent[] = [];
+  const executor = new Executor();
+  const { helper, run, fire } = helperHost(['emulated', 'msi'], { executor, trace: recordTrace(executor, () => 0, (event) => events.push(event)) });
+  run(helper.setTrigger(fds(1, [new CountingFd()])));
+  fire(0);
+  run(helper.setTrigger(DISABLE));
+  const edges = new Set(events.map(({ from, to }) => `${from} -> ${to}`));
+  expect([...edges].toSorted()).toEqual(['irq -> vfio-mdev', 'vfio-mdev -> irq', 'vfio-mdev -> vfio', 'vmm -> vfio-mdev']);
+  expect(events.filter(({ from }) => from === 'vfio-mdev').map(({ operation }) => operation)).toEqual([
+    'msi_domain_alloc_irq', 'request_irq', 'eventfd_signal', 'free_irq', 'msi_domain_free_irq',
+  ]);
+});
+
+describe('any sequence of requests', () => {
+  const data = fc.constantFrom<'eventfd' | 'none' | 'bool'>('eventfd', 'eventfd', 'eventfd', 'none', 'bool');
+  const step = fc.record({ data, which: fc.nat(1), start: fc.nat(4), count: fc.nat(4), some: fc.array(fc.boolean(), { minLength: 5, maxLength: 5 }), refuse: fc.boolean(), action: fc.constantFrom<IrqSet['action']>('trigger', 'trigger', 'trigger', 'mask') });
+
+  test('armed vectors, interrupts and slots agree; eventfds are closed exactly once; a failure leaves nothing half-armed (I4, I8)', () => {
+    fc.assert(fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
+      const host = makeHost({ slots: 5, trace: noTrace });
+      const before = host.counters();
+      const backing: VectorBacking[] = ['emulated', 'msi', 'msi', 'emulated', 'msi'];
+      const helpers = [host.mdev(), host.mdev()].map((device) => ({ device, helper: new TriggerHelper(host.core, device, backing), model: Array<CountingFd | null>(5).fill(null) }));
+      const everyFd: CountingFd[] = [];
+      for (const { data: kind, which, start, count, some, refuse, action } of steps) {
+        const { helper, model } = helpers[which] as (typeof helpers)[number];
+        host.policy.refuse = refuse && kind === 'eventfd';
+        const list = Array.from({ length: count }, (_, each) => (some[each] === true ? new CountingFd(`${everyFd.length + each}`) : null));
+        if (kind === 'eventfd') everyFd.push(...list.filter((fd) => fd !== null));
+        const payload: IrqSetData = kind === 'eventfd' ? { kind, fds: list } : kind === 'bool' ? { kind, values: some.slice(0, count) } : { kind };
+        const result = host.run(helper.setTrigger(set(start, count, payload, action)));
+        if (action === 'trigger' && kind === 'none' && count === 0) { model.fill(null); expect(result.ok).toBe(true); }
+        else if (action !== 'trigger') expect(result).toMatchObject({ errno: 'ENOTTY' });
+        else if (start + count > 5) expect(result).toMatchObject({ errno: 'EINVAL' });
+        else if (kind === 'eventfd') {
+          const used = () => helpers.flatMap((each) => each.model).filter((fd, at) => fd !== null && backing[at % 5] === 'msi').length;
+          let failed: string | null = null;
+          for (let each = 0; each < count && failed === null; each++) {
+            const vector = start + each;
+            model[vector] = null;
+            const fd = list[each] ?? null;
+            if (fd !== null && backing[vector] === 'msi' && refuse) failed = 'EINVAL';
+            else if (fd !== null && backing[vector] === 'msi' && used() >= 5) failed = 'ENOSPC';
+            else model[vector] = fd;
+            if (failed !== null) model.fill(null, start, vector);
+          }
+          expect(result.ok ? null : result.errno).toBe(failed);
+        } else expect(result.ok).toBe(true);
+        // What is armed is exactly what the model says, and each interrupt has its slot, its action and its eventfd.
+        const armedMsi = helpers.flatMap((each) => each.model).filter((fd, at) => fd !== null && backing[at % 5] === 'msi');
+        for (const each of helpers) expect(each.helper.armed).toBe(each.model.filter((fd) => fd !== null).length);
+        expect(host.counters()).toEqual({ virqs: armedMsi.length, slots: armedMsi.length, mappings: armedMsi.length, reserved: armedMsi.length, assigned: armedMsi.length });
+        expect(host.unmasked()).toBe(armedMsi.length);
+        const held = new Set(helpers.flatMap((each) => each.model));
+        for (const fd of everyFd) expect([fd.name, fd.closes]).toEqual([fd.name, held.has(fd) ? 0 : 1]);
+        // Each interrupt reaches its own eventfd and no other.
+        for (const { device, model: vectors } of helpers) {
+          for (const [index, vector] of [1, 2, 4].entries()) {
+            const desc = msiDesc(device, index);
+            const fd = vectors[vector] ?? null;
+            expect(desc !== undefined).toBe(fd !== null);
+            if (desc === undefined || fd === null) continue;
+            const counts = everyFd.map(({ signals }) => signals);
+            host.fire(desc.hwirq);
+            expect(everyFd.map(({ signals }, at) => signals - (counts[at] ?? 0))).toEqual(everyFd.map((each) => (each === fd ? 1 : 0)));
+          }
+        }
+      }
+      for (const { helper } of helpers) host.run(helper.disable());
+      expect(host.counters()).toEqual(before);
+      expect(everyFd.every(({ closes }) => closes === 1)).toBe(true);
+    }), { numRuns: 150 });
+  });
+});

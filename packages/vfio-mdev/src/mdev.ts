@@ -60,12 +60,12 @@ export class MdevParent<D> {
     return ok(mdev);
   }
 
-  /** Writing 1 to `remove`. `ENODEV` when it is no child of this parent. */
+  /** Writing 1 to `remove`. `ENODEV` when it is no child of this parent, or somebody else is removing it. */
   *remove(mdev: Mdev<D>): Steps<Result<void, 'ENODEV'>> {
     const child = this.#children.get(mdev.device.name);
     if (child?.mdev !== mdev) return fail('ENODEV', `${mdev.device.name} is no mediated device of ${this.#parent.name}`);
-    yield* child.type.remove(mdev.driver);
     this.#children.delete(mdev.device.name);
+    yield* child.type.remove(mdev.driver);
     this.#numbers.free(child.number);
     return ok();
   }

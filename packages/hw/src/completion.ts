@@ -29,8 +29,8 @@ export class Completion {
   /** `interrupt`: the entry to use, or undefined for none. False when a reset got in between: nothing more happens. */
   *finish(work: Work, outcome: Outcome, interrupt: InterruptEntry | undefined): Steps<boolean> {
     const { inFlight } = this.#parts;
+    // From here on an abort comes too late: record and interrupt both come.
     if (inFlight.stopped(work.engine)) return false;
-    inFlight.setCompleting(work.engine, true);
     const told = recordWanted(work, outcome) ? yield* this.#writeRecord(work, outcome) : outcome;
     if (told === 'reset' || inFlight.stoppedForGood(work.engine)) return false;
     if (softwareError(work, told)) yield* this.#report(work, told);
@@ -40,7 +40,6 @@ export class Completion {
       if (inFlight.stoppedForGood(work.engine)) return false;
       yield* this.#parts.interrupts.completion(interrupt);
     }
-    inFlight.setCompleting(work.engine, false);
     return true;
   }
 

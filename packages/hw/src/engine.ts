@@ -91,11 +91,9 @@ export class Engine {
     }
   }
 
-  *#drain(): Steps<Outcome | undefined> {
-    const { inFlight } = this.#parts;
-    const done = () => inFlight.othersDone(this.#engine) || inFlight.stopped(this.#engine);
-    yield* waitUntil(`engine ${this.#engine}: earlier descriptors`, done);
-    return inFlight.stopped(this.#engine) ? undefined : { status: COMPLETION_STATUS.SUCCESS };
+  *#drain(): Steps<Outcome> {
+    yield* waitUntil(`engine ${this.#engine}: earlier descriptors`, () => this.#parts.inFlight.othersDone(this.#engine));
+    return { status: COMPLETION_STATUS.SUCCESS };
   }
 
   /** Members one after the other: a fence has nothing to wait for, only failures to see (DSA spec 3.0 §8.3). */

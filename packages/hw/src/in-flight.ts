@@ -3,8 +3,8 @@
 import type { StatePort } from '@siov/base';
 
 /**
- * `abort`: the descriptor is given up unless it is already being completed, for then it completes wholly. `reset`: the
- * engine does nothing more for it, wherever it is.
+ * `abort`: the descriptor is given up, unless its completion has begun, for then it completes wholly. `reset`: the engine
+ * does nothing more for it, wherever it is.
  */
 export type Stop = 'none' | 'abort' | 'reset';
 
@@ -14,7 +14,6 @@ interface Engine {
   /** Null: no PASID. */
   pasid: number | null;
   stop: Stop;
-  completing: boolean;
   /** Engines whose present descriptor this one waits for. */
   awaits: readonly number[];
 }
@@ -36,14 +35,14 @@ export class InFlight {
 
   constructor(state: StatePort, name: string, engines: number) {
     this.#engines = Array.from({ length: engines }, (_each, engine) =>
-      state.record<Engine>(`${name}/engine${engine}`, { busy: false, wq: 0, pasid: null, stop: 'none', completing: false, awaits: [] }),
+      state.record<Engine>(`${name}/engine${engine}`, { busy: false, wq: 0, pasid: null, stop: 'none', awaits: [] }),
     );
     this.#command = state.record<Awaited>(`${name}/awaited`, { queued: [], engines: [] });
   }
 
   begin(engine: number, work: { wq: number; pasid: number | null }): void {
     const record = this.#engine(engine);
-    Object.assign(record, { busy: true, wq: work.wq, pasid: work.pasid, stop: 'none', completing: false, awaits: [] });
+    Object.assign(record, { busy: true, wq: work.wq, pasid: work.pasid, stop: 'none', awaits: [] });
     const ahead = this.#command.queued[work.wq] ?? 0;
     if (ahead === 0) return;
     this.#command.queued = this.#command.queued.map((count, wq) => (wq === work.wq ? count - 1 : count));
@@ -52,23 +51,17 @@ export class InFlight {
 
   end(engine: number): void {
     const record = this.#engine(engine);
-    Object.assign(record, { busy: false, wq: 0, pasid: null, stop: 'none', completing: false, awaits: [] });
+    Object.assign(record, { busy: false, wq: 0, pasid: null, stop: 'none', awaits: [] });
     for (const other of this.#engines) if (other.awaits.includes(engine)) other.awaits = other.awaits.filter((each) => each !== engine);
     if (this.#command.engines.includes(engine)) this.#command.engines = this.#command.engines.filter((each) => each !== engine);
   }
 
-  /** The descriptor is being completed: from now on an abort lets it finish. */
-  setCompleting(engine: number, completing: boolean): void {
-    this.#engine(engine).completing = completing;
-  }
-
-  /** Whether the engine has to let go of its descriptor at this point. */
+  /** Whether the engine has to let go of its descriptor, if it has not begun to complete it. */
   stopped(engine: number): boolean {
-    const { stop, completing } = this.#engine(engine);
-    return stop === 'reset' || (stop === 'abort' && !completing);
+    return this.#engine(engine).stop !== 'none';
   }
 
-  /** As {@link stopped}, where an abort no longer counts. */
+  /** Whether it has to even so. */
   stoppedForGood(engine: number): boolean {
     return this.#engine(engine).stop === 'reset';
   }

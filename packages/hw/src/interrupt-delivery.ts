@@ -30,11 +30,11 @@ export class InterruptDelivery {
     this.#port = port;
   }
 
-  /** A descriptor's completion interrupt: the one kind that the Ignore bits stop. */
+  /** A descriptor's completion interrupt: the one kind that the Ignore bits stop, whichever entry it names. */
   *completion(entry: InterruptEntry): Steps<void> {
     const ignored = entry.ims
       ? ImsEntry.Control.ignore.get(this.#registers.ims(entry.index, ImsEntry.Control))
-      : entry.index === MISC_VECTOR ? 0 : Msixperm.ignore.get(this.#registers.msixperm(entry.index, Msixperm));
+      : Msixperm.ignore.get(this.#registers.msixperm(entry.index, Msixperm));
     if (ignored === 0) yield* this.event(entry);
   }
 
@@ -64,7 +64,7 @@ export class InterruptDelivery {
   *releaseIms(index: number): Steps<void> {
     const control = this.#registers.ims(index, ImsEntry.Control);
     const { pending, mask, ignore } = ImsEntry.Control;
-    if (pending.get(control) === 0 || mask.get(control) === 1) return;
+    if (pending.get(control) === 0 || mask.get(control) === 1 || !this.#pci.busMaster) return;
     this.#registers.setIms(index, ImsEntry.Control, pending.set(control, 0));
     if (ignore.get(control) === 0) yield* this.#sendIms(index);
   }

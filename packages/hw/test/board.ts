@@ -1,6 +1,6 @@
 // A board with one device on it: memory that can refuse, interrupts that are written down, and a CPU that runs programs
 // against the device while its agents go on.
-import { bufferMemory, Executor, fail, must, ok, plainState, recordTrace } from '@siov/base';
+import { bufferMemory, Executor, fail, must, ok, plainState, point, recordTrace } from '@siov/base';
 import type { AccessPort, AccessSize, Image, Memory, Result, Steps, TraceEvent, Width } from '@siov/base';
 import {
   CMD, CMDSTATUS, COMMAND, command, decodeCompletionRecord, DESCRIPTOR_FLAG, DSA_SPR, encodeDescriptor, Grpcfg, GRPCFG_SIZE, IMS_ENTRY_SIZE, ImsEntry,
@@ -25,6 +25,8 @@ export interface WqSetup {
   readonly group?: number;
   readonly engines?: readonly number[];
 }
+
+const answered = point('memory', 'DMA answered');
 
 interface Registered<N extends string, W extends Width> {
   readonly offset: number;
@@ -202,6 +204,8 @@ export class Board {
     }
     if (write) this.memory.write(Number(address), bytes);
     else this.memory.read(Number(address), bytes);
+    // The answer takes its time.
+    yield answered;
     return ok();
   }
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import fc from 'fast-check';
 import {
-  COMMAND, COMPLETION_STATUS, DESCRIPTOR_FLAG, DSA_SMALL, GENCFG, handleOperand, ImsEntry, MSGCTL, MsixEntry, Msixperm, OPCODE, SWERROR0, SWERROR1, CMDSTATUS,
+  COMMAND, COMPLETION_STATUS, DESCRIPTOR_FLAG, DSA_SMALL, GENCFG, handleOperand, ImsEntry, MSGCTL, MsixEntry, Msixperm, OPCODE, PCICMD, SWERROR0, SWERROR1, CMDSTATUS,
 } from '@siov/datasheet';
 import { permits } from '../src/index.ts';
 import { Board, imsData, msixData, RECORD } from './board.ts';
@@ -162,10 +162,11 @@ describe('delivery', () => {
     expect(board.take()).toEqual([msixData(2)]);
   });
 
-  test('Ignore in MSIXPERM drops completion interrupts, but vector 0 is not subject to MSIXPERM', () => {
+  test('Ignore in MSIXPERM drops completion interrupts, of vector 0 too, but not what the device itself has to say', () => {
     const board = new Board().powerOn().enable();
     for (const vector of [0, 2]) board.write(Msixperm, Msixperm.of({ ignore: 1 }), board.msixperm(vector));
     board.perform(noop(2));
+    board.perform(noop(0));
     expect(board.take()).toEqual([]);
     expect(board.device.msixEntry(2).pending).toBe(false);
     board.command(COMMAND.DRAIN_ALL, 0, true);
@@ -224,5 +225,22 @@ describe('MSI-X table', () => {
     board.write(MsixEntry.Control, MsixEntry.Control.of({ mask: 0 }), control);
     expect(board.take()).toEqual([msixData(0)]);
     expect(board.run(board.device.bar0.read(board.profile.msix.pba, 4))).toBe(0);
+  });
+
+  test('without bus master nothing is sent and nothing forgotten', () => {
+    const board = new Board().powerOn().enable();
+    const masked = MsixEntry.Control.of({ mask: 1 });
+    board.write(MsixEntry.Control, masked, board.profile.msix.table);
+    board.setUpIms(5, null, true);
+    board.perform(noop(5), { ims: true });
+    board.command(COMMAND.DISABLE_DEVICE, 0, true);
+    board.setConfig(PCICMD, PCICMD.of({ memorySpaceEnable: 1 }));
+    board.write(MsixEntry.Control, MsixEntry.Control.of({ mask: 0 }), board.profile.msix.table);
+    board.write(ImsEntry.Control, ImsEntry.Control.of({ mask: 0 }), board.ims(5));
+    expect(board.take()).toEqual([]);
+    board.setConfig(PCICMD, PCICMD.of({ memorySpaceEnable: 1, busMasterEnable: 1 }));
+    expect(board.take()).toEqual([msixData(0)]);
+    board.write(ImsEntry.Control, ImsEntry.Control.of({ mask: 0 }), board.ims(5));
+    expect(board.take()).toEqual([imsData(5)]);
   });
 });

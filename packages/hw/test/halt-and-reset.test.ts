@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import {
   ATSCTL, BAR0, CMD, CMDSTATUS, COMMAND, COMMAND_ERROR, command, DESCRIPTOR_FLAG, DEVCTL, DEVICE_STATE, DEVSTS, DSA_SMALL, GENCTRL, GENSTS, handleOperand, INTCAUSE, MSGCTL, OPCODE,
-  PASIDCTL, PCICMD, PRICTL, SOFTWARE_ERROR, SWERROR0, VENDOR,
+  PASIDCTL, PCICMD, PRICTL, SOFTWARE_ERROR, SWERROR0, VENDOR, WQ_STATE,
 } from '@siov/datasheet';
 import { Board, msixData, RECORD } from './board.ts';
 
@@ -53,6 +53,58 @@ describe('Halt', () => {
     expect(board.device.idle).toBe(true);
     board.enable();
     expect(board.perform({ opcode: OPCODE.NOOP }).status).toBe(1);
+  });
+});
+
+describe('a command that waits for a descriptor', () => {
+  /** The command unit runs, the engines do not: what is queued stays. */
+  const waiting = (code: Parameters<typeof command>[0], operand = 0) => {
+    const board = new Board(DSA_SMALL, 'none').powerOn();
+    const [commands] = board.device.engines();
+    if (commands !== undefined) board.executor.spawn({ name: 'commands', layer: 'hw' }, commands.steps);
+    board.enable();
+    board.submit({ opcode: OPCODE.NOOP });
+    board.write(CMD, command(code, operand, false));
+    board.settle();
+    return board;
+  };
+  const status = (board: Board) => CMDSTATUS.decode(board.read(CMDSTATUS));
+
+  test.each([[COMMAND.DISABLE_WQ, 1], [COMMAND.DISABLE_DEVICE, 0]] as const)('closes what it disables meanwhile (command %i)', (code, operand) => {
+    const board = waiting(code, operand);
+    expect(status(board).active).toBe(1);
+    board.submit({ opcode: OPCODE.NOOP });
+    expect(board.device.occupancy(0)).toBe(1);
+    expect(board.device.wqState(0)).toBe(WQ_STATE.DRAINING);
+    expect(board.device.deviceState).toBe(code === COMMAND.DISABLE_DEVICE ? DEVICE_STATE.DRAINING : DEVICE_STATE.ENABLED);
+  });
+
+  test.each([[COMMAND.DRAIN_ALL, 0], [COMMAND.DRAIN_WQ, 1], [COMMAND.DISABLE_DEVICE, 0]] as const)('ends with "halted" when the device halts (command %i)', (code, operand) => {
+    const board = waiting(code, operand);
+    flip.PASID?.(board);
+    board.settle();
+    expect(status(board)).toEqual({ error: COMMAND_ERROR.DEVICE_HALTED, result: 0, active: 0 });
+    expect(board.device.deviceState).toBe(DEVICE_STATE.HALT);
+  });
+
+  test('Reset Device goes on when the device halts', () => {
+    const board = new Board(DSA_SMALL, 'none').powerOn();
+    const [commands, engine] = board.device.engines();
+    if (commands !== undefined) board.executor.spawn({ name: 'commands', layer: 'hw' }, commands.steps);
+    board.enable();
+    board.submit({ opcode: OPCODE.NOOP });
+    engine?.steps.next();
+    engine?.steps.next();
+    board.write(CMD, command(COMMAND.RESET_DEVICE, 0, false));
+    board.settle();
+    expect(status(board).active).toBe(1);
+    flip.PASID?.(board);
+    board.settle();
+    expect([status(board).active, board.device.inFlight]).toEqual([1, 1]);
+    engine?.steps.next();
+    board.settle();
+    expect(board.read(CMDSTATUS)).toBe(0);
+    expect(board.device.deviceState).toBe(DEVICE_STATE.DISABLED);
   });
 });
 

@@ -3,14 +3,19 @@ import { describe, expect, test } from 'vitest';
 import fc from 'fast-check';
 import type { Point, Steps } from '@siov/base';
 import {
-  CMD, CMDSTATUS, COMMAND, command, DESCRIPTOR_FLAG as F, DSA_SPR, encodeDescriptor, ImsEntry, MSGCTL, OPCODE, portalOffset,
+  CMD, CMDSTATUS, COMMAND, command, DESCRIPTOR_FLAG as F, DEVICE_STATE, DSA_SPR, encodeDescriptor, GENSTS, ImsEntry, INTCAUSE, MSGCTL, OPCODE, PCICMD, portalOffset, SWERROR0,
 } from '@siov/datasheet';
 import { Board, imsData, msixData } from './board.ts';
 
+/** Somebody who steps, and what he waits for: he keeps it from one scheduler to the next. */
 interface Runner {
   readonly steps: Steps<unknown>;
   waiting: Point | undefined;
   done: boolean;
+}
+
+function runner(steps: Steps<unknown>): Runner {
+  return { steps, waiting: undefined, done: false };
 }
 
 /** Steps one of those that can go on, chosen by `choices`, until the CPU is done and nobody can. */
@@ -19,9 +24,9 @@ class Scheduler {
   readonly #choices: readonly number[];
   #turn = 0;
 
-  constructor(choices: readonly number[], all: readonly Steps<unknown>[]) {
+  constructor(choices: readonly number[], runners: readonly Runner[]) {
     this.#choices = choices;
-    this.#runners = all.map((steps) => ({ steps, waiting: undefined, done: false }));
+    this.#runners = [...runners];
   }
 
   run(after: () => void = () => undefined): void {
@@ -46,7 +51,7 @@ const COUNT = 5;
 /** Two engines, queue 0 and 1 in one group; descriptor n interrupts through IMS entry n. Memory moves of two pages. */
 function running(pasids: readonly (number | null)[] = [null, null]) {
   const board = new Board(DSA_SPR, 'none').powerOn({ pasids: true });
-  const [commands, ...engines] = board.device.engines().map(({ steps }) => steps) as [Steps<never>, ...Steps<never>[]];
+  const [commands, ...engines] = board.device.engines().map(({ steps }) => runner(steps)) as [Runner, ...Runner[]];
   for (const wq of [0, 1]) board.configureWq(wq, { pasid: pasids[wq] ?? null, priv: true });
   board.configureGroup(0, [0, 1], [0, 1]);
   for (let entry = 0; entry < 2 * COUNT; entry++) board.setUpIms(entry, pasids[Math.floor(entry / COUNT)] ?? null);
@@ -98,7 +103,7 @@ function outcome(order: readonly number[], code: Parameters<typeof command>[0], 
   const seen = () => {
     atStatus = { written: written(board), interrupted: interrupted(board) };
   };
-  new Scheduler(order, [program(board, code, operand, seen), ...agents]).run();
+  new Scheduler(order, [runner(program(board, code, operand, seen)), ...agents]).run();
   return { board, atStatus, statusAtInterrupt, atEnd: { written: written(board), interrupted: interrupted(board) } };
 }
 
@@ -142,32 +147,53 @@ describe('in every order', () => {
   test('Abort PASID spares the other PASID', () => {
     fc.assert(fc.property(choices, (order) => {
       const { board, agents } = running([5, 6]);
-      new Scheduler(order, [program(board, COMMAND.ABORT_PASID, 5, () => undefined), ...agents]).run();
+      new Scheduler(order, [runner(program(board, COMMAND.ABORT_PASID, 5, () => undefined)), ...agents]).run();
       expect(written(board).slice(COUNT)).toEqual(first(10).slice(COUNT));
     }), { numRuns: 30 });
   });
 
-  test('once a function level reset has returned nothing reaches memory or the host', () => {
-    fc.assert(fc.property(choices, (order) => {
+  test('once a function level reset has returned nothing reaches memory, the host or a register', () => {
+    fc.assert(fc.property(choices, fc.constantFrom(COMMAND.DRAIN_ALL, COMMAND.ENABLE_DEVICE, COMMAND.RESET_DEVICE), (order, code) => {
       const { board, agents } = running();
+      const refused = { ...fields(1), interruptHandle: 4000 };
+      const kinds = [refused, fields(0), { opcode: 0xff }];
       let before = [-1, -1];
       let ended = false;
       const reset = function* (): Steps<void> {
         for (let index = 0; index < COUNT; index++) {
           yield access;
-          yield* board.device.portals.submit(portalOffset({ wq: 0, limited: true, ims: true }), encodeDescriptor(fields(index)));
+          yield* board.device.portals.submit(portalOffset({ wq: 0, limited: true, ims: true }), encodeDescriptor(kinds[index % 3] ?? {}));
         }
         yield access;
-        yield* board.device.bar0.write(CMD.offset, 4, command(COMMAND.DRAIN_ALL));
+        yield* board.device.bar0.write(CMD.offset, 4, command(code));
         for (let count = 0; count < 8; count++) yield access;
         yield* board.device.functionLevelReset();
         before = [board.accesses.length, board.messages.length];
         ended = true;
       };
-      new Scheduler(order, [reset(), ...agents]).run();
+      new Scheduler(order, [runner(reset()), ...agents]).run();
       expect(ended).toBe(true);
       expect([board.accesses.length, board.messages.length]).toEqual(before);
       expect([board.device.idle, board.config(MSGCTL)]).toEqual([true, 8]);
+      board.setConfig(PCICMD, PCICMD.of({ memorySpaceEnable: 1 }));
+      expect([board.read(CMDSTATUS), board.read(INTCAUSE), board.read(SWERROR0), board.read(GENSTS)]).toEqual([0, 0, 0n, 0]);
+      for (let entry = 0; entry < COUNT; entry++) expect(board.device.imsEntry(entry)).toMatchObject({ mask: true, pending: false });
+    }), { numRuns: 60 });
+  });
+
+  test('a device that lost bus master neither reads nor writes memory from then on', () => {
+    fc.assert(fc.property(choices, (order) => {
+      const { board, agents } = running();
+      for (let index = 0; index < COUNT; index++) board.submit(fields(index), { wq: 0, ims: true });
+      let before = -1;
+      const halt = function* (): Steps<void> {
+        for (let count = 0; count < 10; count++) yield access;
+        yield* board.device.config.write(PCICMD.offset, 2, PCICMD.of({ memorySpaceEnable: 1 }));
+        before = board.accesses.length + board.messages.length;
+      };
+      new Scheduler(order, [runner(halt()), ...agents]).run();
+      expect(board.accesses.length + board.messages.length).toBe(before);
+      expect(board.device.deviceState).toBe(DEVICE_STATE.HALT);
     }), { numRuns: 60 });
   });
 
@@ -201,7 +227,7 @@ describe('in every order', () => {
       };
       for (let index = 0; index < 3; index++) board.submit({ ...fields(index), interruptHandle: 0 }, { wq: 0, ims: true });
       let sent = 0;
-      new Scheduler(order, [masker(), ...agents]).run(() => {
+      new Scheduler(order, [runner(masker()), ...agents]).run(() => {
         if (board.messages.length > sent) expect(board.device.imsEntry(0).mask).toBe(false);
         sent = board.messages.length;
       });
@@ -220,7 +246,7 @@ describe('in every order', () => {
         yield* board.device.bar0.write(board.ims(0) + ImsEntry.Data.offset, 4, 0xbeef);
       };
       board.submit(fields(0), { wq: 0, ims: true });
-      new Scheduler(order, [changer(), ...agents]).run();
+      new Scheduler(order, [runner(changer()), ...agents]).run();
       const { status } = board.record(record(0));
       const sent = board.messages.map(({ data }) => data);
       if (status === 0x19) expect(sent).toEqual([]);

@@ -157,9 +157,17 @@ describe('completion record', () => {
     // Software acknowledges as the Linux driver does: the value it read, valid and overflow.
     board.write(SWERROR0, SWERROR0.image(3n));
     expect(SWERROR0.valid.get(board.read(SWERROR0))).toBe(0);
-    board.submit({ opcode: OPCODE.NOOP, completionRecord: RECORD });
+    const wrong = { opcode: OPCODE.NOOP, completionRecord: RECORD };
+    for (let count = 0; count < 2; count++) board.submit(wrong);
     board.settle();
-    expect(SWERROR0.decode(board.read(SWERROR0))).toMatchObject({ valid: 1, overflow: 0, error: S.RESERVED_FIELD });
+    expect(SWERROR0.decode(board.read(SWERROR0))).toMatchObject({ valid: 1, overflow: 1, error: S.RESERVED_FIELD });
+    // Overflow is cleared by itself, and outlives an error that is acknowledged alone.
+    board.write(SWERROR0, SWERROR0.image(1n));
+    board.submit(wrong);
+    board.settle();
+    expect(SWERROR0.decode(board.read(SWERROR0))).toMatchObject({ valid: 1, overflow: 1 });
+    board.write(SWERROR0, SWERROR0.image(2n));
+    expect(SWERROR0.decode(board.read(SWERROR0))).toMatchObject({ valid: 1, overflow: 0 });
   });
 
   test('one that is not aligned is a software error, and the interrupt is sent', () => {

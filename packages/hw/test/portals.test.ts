@@ -111,8 +111,10 @@ describe('occupancy', () => {
     board.write(Wqcfg.OccupancyLimit, Wqcfg.OccupancyLimit.of({ limit: 2, interruptEnable: 1 }), board.wq(0));
     board.enable({ size: 8 });
     board.setUpIms(5, null);
-    for (let round = 0; round < 2; round++) for (let index = 0; index < 4; index++) board.submit(noop);
-    board.settle();
+    for (let round = 0; round < 2; round++) {
+      for (let index = 0; index < 4; index++) board.submit(noop);
+      board.settle();
+    }
     expect(board.take()).toEqual([ims ? imsData(handle) : msixData(handle)]);
     expect(board.read(INTCAUSE)).toBe(handle === 0 ? INTCAUSE.of({ occupancyLimit: 1 }) : 0);
     expect(Wqcfg.Status.occupancyInterruptGenerated.get(board.read(Wqcfg.Status, board.wq(0)))).toBe(1);

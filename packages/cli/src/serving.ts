@@ -8,7 +8,6 @@ import type { VfioDevice } from '@siov/vfio';
 import { serveVfioUser } from '@siov/vfio-user';
 import type { VfioUserEvent, VfioUserServer } from '@siov/vfio-user';
 import { UsageError } from './errors.ts';
-import type { TraceFile } from './trace-file.ts';
 
 /** Physical functions that can be served as they are. */
 export const PROFILES: Readonly<Record<string, DsaProfile>> = { spr: DSA_SPR, small: DSA_SMALL };
@@ -17,7 +16,7 @@ export interface ServeRequest {
   readonly socketPath: string;
   /** A key of {@link PROFILES}; the mediated device of one work queue unless given. */
   readonly profile?: string;
-  readonly trace?: TraceFile;
+  readonly trace?: NonNullable<HostOptions['trace']>;
   readonly onEvent?: (event: VfioUserEvent) => void;
 }
 
@@ -31,7 +30,7 @@ export interface Serving {
 /** Builds the device and listens. Throws {@link UsageError} when it cannot. */
 export function serveDsa(request: ServeRequest): Serving {
   const { profile, trace, socketPath, onEvent } = request;
-  const hostOptions: HostOptions = trace === undefined ? {} : { trace: trace.options };
+  const hostOptions: HostOptions = trace === undefined ? {} : { trace };
   const { host, vfio, what } = composeDevice(profile, hostOptions);
   const { executor } = host;
   // The thread that handles a request is the vCPU's in its trap: with one vCPU and no other requester there is one.
@@ -44,10 +43,7 @@ export function serveDsa(request: ServeRequest): Serving {
       executor.settle();
       return result;
     },
-    onEvent: (event) => {
-      if (event.kind === 'detached') trace?.flush();
-      onEvent?.(event);
-    },
+    ...(onEvent === undefined ? {} : { onEvent }),
   });
   if (!server.ok) throw new UsageError(`cannot serve on ${socketPath}: ${server.message}`);
   return { server: server.value, host, what };

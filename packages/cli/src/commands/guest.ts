@@ -6,6 +6,7 @@ import { Option } from 'commander';
 import type { Command } from 'commander';
 import { buildTestModules, Guest, provision } from '@siov/guest-harness';
 import type { GuestAssets } from '@siov/guest-harness';
+import { UsageError } from '../errors.ts';
 import { describeEvent } from '../events.ts';
 import { Progress } from '../progress.ts';
 import { PROFILES, serveDsa } from '../serving.ts';
@@ -37,7 +38,7 @@ export function addGuest(program: Command): void {
 
 async function guest(options: GuestOptions): Promise<void> {
   const seconds = Number(options.timeout);
-  if (!(seconds > 0)) throw new RangeError(`--timeout ${options.timeout} is not a number of seconds above 0`);
+  if (!(seconds > 0)) throw new UsageError(`--timeout ${options.timeout}: not a number of seconds above 0`);
   const progress = new Progress(options.json !== true);
   const assets = await provision({ kernel: options.kernel, onProgress: (event) => progress.provisioning(event) });
   const folder = await mkdtemp(join(tmpdir(), 'siov-'));
@@ -57,7 +58,7 @@ async function runInGuest(options: GuestOptions, assets: GuestAssets, progress: 
       if (event.kind === 'device-error' || event.kind === 'server-error') progress.warn(describeEvent(event) ?? event.kind);
     },
     ...(options.profile === undefined ? {} : { profile: options.profile }),
-    ...(trace === undefined ? {} : { trace }),
+    ...(trace === undefined ? {} : { trace: trace.options }),
   });
   try {
     progress.say(`booting Linux ${assets.kernel.release}`);

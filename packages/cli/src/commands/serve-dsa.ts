@@ -30,6 +30,7 @@ export function addServe(program: Command): void {
 async function serve(options: ServeOptions): Promise<void> {
   const trace = options.trace === undefined ? undefined : new TraceFile(options.trace);
   const print = (event: VfioUserEvent) => {
+    if (event.kind === 'detached') trace?.flush();
     const line = options.json === true ? JSON.stringify(event, (_key, value: unknown) => (typeof value === 'bigint' ? `0x${value.toString(16)}` : value)) : describeEvent(event);
     if (line !== null && event.kind !== 'request') process.stdout.write(`${line}\n`);
   };
@@ -37,7 +38,7 @@ async function serve(options: ServeOptions): Promise<void> {
     socketPath: options.socket,
     onEvent: print,
     ...(options.profile === undefined ? {} : { profile: options.profile }),
-    ...(trace === undefined ? {} : { trace }),
+    ...(trace === undefined ? {} : { trace: trace.options }),
   });
   if (options.json !== true) {
     process.stdout.write(`serving ${what}. QEMU 10.1 or later, with its memory shared, attaches it with:\n`);

@@ -1,0 +1,82 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parseTrace } from '@siov/scenarios';
+import { connectVfioUser } from '@siov/vfio-user';
+import { siov, startSiov } from './siov.ts';
+
+let folder = '';
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'siov-cli-'));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+describe('siov', () => {
+  test.each([[['--help']], [['run', 'mdev', '--help']], [['serve', 'dsa', '--help']], [['guest', '--help']]])('%j prints usage and ends with 0', async (args) => {
+    const { status, stdout } = await siov(args);
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^Usage: siov/);
+  });
+
+  test.each([
+    ['an unknown command', ['fly'], /unknown command 'fly'/],
+    ['no socket', ['serve', 'dsa'], /required option '--socket <path>'/],
+    ['a socket in a folder that is not there', ['serve', 'dsa', '--socket', '/nowhere/dsa.sock'], /siov: cannot serve on \/nowhere\/dsa\.sock: \/nowhere is not a directory/],
+    ['a socket path too long for the kernel', ['serve', 'dsa', '--socket', `/tmp/${'x'.repeat(120)}`], /siov: cannot serve on .*107/],
+    ['a socket path that is a file', ['serve', 'dsa', '--socket', '/etc/passwd'], /siov: cannot serve on \/etc\/passwd/],
+    ['an unknown profile', ['serve', 'dsa', '--socket', '/tmp/x', '--profile', 'gnr'], /Allowed choices are spr, small/],
+    ['a size that is none', ['run', 'mdev', '--copies', '64,zero'], /siov: --copies zero: a size is a whole number/],
+    ['a trace file that cannot be written', ['run', 'mdev', '--trace', '/nowhere/trace'], /siov: cannot write the trace to \/nowhere\/trace: ENOENT/],
+    ['a kernel that is not there', ['guest', '--kernel', '/nowhere/vmlinuz'], /siov: .*\/nowhere\/vmlinuz/],
+    ['a time limit that is none', ['guest', '--timeout', 'soon'], /siov: --timeout soon/],
+  ])('%s is refused in one line', async (_what, args, message) => {
+    const { status, stdout, stderr } = await siov(args);
+    expect(status).not.toBe(0);
+    expect(stdout).toBe('');
+    expect(stderr).toMatch(message);
+    expect(stderr.trim().split('\n').filter((line) => !line.startsWith('(--help') && line !== '').length).toBe(1);
+  });
+});
+
+describe('siov run mdev', () => {
+  test('prints lanes for the layers, both interrupt tables and a clean end', async () => {
+    const { status, stdout } = await siov(['run', 'mdev']);
+    expect(status).toBe(0);
+    for (const layer of ['guest irq', 'vmm', 'vfio', 'idxd', 'vfio-mdev', 'ims', 'iommu', 'hw']) expect(stdout).toContain(layer);
+    expect(stdout).toMatch(/^ {4}17: +3 +PCI-MSIX-vdsa0 +1-edge +idxd-portal$/m);
+    expect(stdout).toMatch(/IMS-dsa0 +0-edge +vfio-msix\[1\]\(dsa0-mdev0\)$/m);
+    expect(stdout).toContain('3 copies, 69696 bytes verified, 3 completion interrupts, 0 software errors');
+    expect(stdout).toContain('held by the host after the guest left: what it held before');
+  });
+
+  test('--json prints one object with result and crossings, --trace the same crossings a line each', async () => {
+    const file = join(folder, 'run.trace');
+    const { status, stdout } = await siov(['run', 'mdev', '--copies', '1,4096', '--json', '--trace', file]);
+    expect(status).toBe(0);
+    const result = JSON.parse(stdout) as { copies: unknown; completionInterrupts: number; crossings: unknown[] };
+    expect(result).toMatchObject({ copies: { count: 2, bytes: 4097 }, completionInterrupts: 2 });
+    expect(parseTrace(readFileSync(file, 'utf8'))).toEqual(result.crossings);
+    expect(result.crossings[0]).toMatchObject({ time: expect.any(Number), agent: 'HK', from: 'scenarios', to: 'idxd', operation: 'probe' });
+  });
+});
+
+describe('siov serve dsa', () => {
+  test('prints the QEMU option, serves, refuses a second client and a second server, and removes its socket', async () => {
+    const socketPath = join(folder, 'dsa.sock');
+    const server = startSiov(['serve', 'dsa', '--socket', socketPath]);
+    await server.printed(`-device '{"driver":"vfio-user-pci","socket":{"type":"unix","path":"${socketPath}"}}'`);
+    const first = await connectVfioUser({ socketPath });
+    const second = await connectVfioUser({ socketPath });
+    expect(second.ok).toBe(false);
+    await server.printed('a second client was refused');
+    const other = await siov(['serve', 'dsa', '--socket', socketPath]);
+    expect(other.status).not.toBe(0);
+    expect(other.stderr).toMatch(/siov: cannot serve on .*dsa\.sock/);
+    if (first.ok) first.value.close();
+    await server.printed('the client is gone');
+    server.child.kill('SIGTERM');
+    expect((await server.ended).status).toBe(0);
+    expect(existsSync(socketPath)).toBe(false);
+  });
+});

@@ -46,8 +46,18 @@ export class MsixTable {
     return this.size * ENTRY_SIZE;
   }
 
+  /** Bytes of the pending bit array: whole words of 64 vectors. */
+  get pendingBytes(): number {
+    return Math.ceil(this.size / 64) * 8;
+  }
+
   read(offset: number, size: AccessSize): number {
     return this.#file.read(offset, size);
+  }
+
+  /** The pending bits of the 32 vectors from `offset`, a multiple of 4, on. */
+  readPending(offset: number): number {
+    return this.#function.pending.reduce((word, vector) => (vector >>> 5 === offset >>> 2 ? (word | (1 << (vector & 31))) >>> 0 : word), 0);
   }
 
   /** The guest writes the table. A vector that becomes unmasked is used, then delivered if it was pending. */
@@ -58,11 +68,12 @@ export class MsixTable {
     yield* this.#changed(vector, before);
   }
 
-  /** The guest writes enable and function mask. */
+  /** The guest writes enable and function mask. Disabling forgets what is pending: it is not of the next use. */
   *control(enabled: boolean, masked: boolean): Steps<void> {
     const before = Array.from({ length: this.size }, (_, vector) => this.masked(vector));
     this.#function.enabled = enabled;
     this.#function.masked = masked;
+    if (!enabled) this.#function.pending = [];
     for (const [vector, was] of before.entries()) yield* this.#changed(vector, was);
   }
 

@@ -25,15 +25,32 @@ const MessageControl = register('MSI-X message control', { offset: 2, width: 16,
   enable: bit(15),
 });
 const TableLocation = register('MSI-X table offset', { offset: 4, source: 'PCI Local Bus 3.0 6.8.2.4' }, { bar: bits(2, 0), offset8: bits(31, 3) });
+const PendingLocation = register('MSI-X PBA offset', { offset: 8, source: 'PCI Local Bus 3.0 6.8.2.5' }, { bar: bits(2, 0), offset8: bits(31, 3) });
+const MSIX_CAPABILITY_SIZE = 12;
+/** Capabilities are behind the header and within the space that every function has. */
+const FIRST_CAPABILITY = 0x40;
+const CONFIG_SIZE = 256;
 
 const trap = point('trap', 'exit to the VMM');
 const resume = point('return', 'entry to the guest');
 
-interface Msix {
-  readonly capability: number;
+/** Where the device says that something of MSI-X is. Bytes from the BAR's start. */
+interface Place {
   readonly bar: number;
   readonly offset: number;
+}
+
+interface Msix {
+  readonly capability: number;
+  readonly place: { readonly table: Place; readonly pending: Place };
   readonly table: MsixTable;
+}
+
+/** A part of a BAR that the VMM shows instead of the device's. */
+interface Window extends Place {
+  readonly bytes: number;
+  read(offset: number): number;
+  write(offset: number, value: number): Steps<void>;
 }
 
 export class VfioPci {
@@ -41,6 +58,7 @@ export class VfioPci {
   readonly #ports: VmmPorts;
   readonly #options: VmmOptions;
   readonly #msix: Msix;
+  readonly #windows: readonly Window[];
   /** One for each vector ever used; the device gets a duplicate each time. */
   readonly #eventfds: Map<number, ModelEventFd>;
   readonly #log: { errors: readonly string[] };
@@ -55,20 +73,28 @@ export class VfioPci {
     const notifier = { use: (vector: number) => this.#use(vector), *release() {} };
     const table = new MsixTable(ports.state, `${device.name}/vmm`, msix.size, notifier, (address, data) => ports.inject(address, data));
     this.#msix = { ...msix, table };
+    this.#windows = [
+      { ...msix.place.table, bytes: table.bytes, read: (at) => table.read(at, 4), write: (at, value) => table.write(at, 4, value) },
+      { ...msix.place.pending, bytes: table.pendingBytes, read: (at) => table.readPending(at), *write() {} },
+    ];
   }
 
   /** Takes `device` into the machine. `ENODEV`: no config space or no MSI-X. */
   static *realize(ports: VmmPorts, options: VmmOptions, device: VfioDevice): Steps<Result<VfioPci, 'ENODEV'>> {
-    const config = new Uint8Array(256);
+    const config = new Uint8Array(CONFIG_SIZE);
     const read = yield* device.regionRead(VFIO_PCI_REGION.CONFIG, 0, config);
     if (!read.ok) return fail('ENODEV', `${device.name}: config space: ${describeFailure(read)}`);
     const view = new DataView(config.buffer);
     const capability = findMsix(view);
     const irqs = device.irqInfo(VFIO_PCI_IRQ.MSIX);
     if (capability === 0 || !irqs.ok || irqs.value.count === 0) return fail('ENODEV', `${device.name} has no MSI-X`);
-    const location = TableLocation.image(view.getUint32(capability + TableLocation.offset, true));
-    const msix = { capability, bar: TableLocation.bar.get(location), offset: TableLocation.offset8.get(location) * 8, size: irqs.value.count };
-    return ok(new VfioPci(ports, options, device, msix));
+    const table = TableLocation.image(view.getUint32(capability + TableLocation.offset, true));
+    const pending = PendingLocation.image(view.getUint32(capability + PendingLocation.offset, true));
+    const place = {
+      table: { bar: TableLocation.bar.get(table), offset: TableLocation.offset8.get(table) * 8 },
+      pending: { bar: PendingLocation.bar.get(pending), offset: PendingLocation.offset8.get(pending) * 8 },
+    };
+    return ok(new VfioPci(ports, options, device, { capability, place, size: irqs.value.count }));
   }
 
   /** What went wrong with requests to the device: the guest is not told (kernel.md 7.3). */
@@ -116,25 +142,25 @@ export class VfioPci {
   }
 
   *#read(index: number, offset: number, size: number): Steps<bigint> {
-    const inTable = this.#tableOffset(index, offset, size);
-    if (inTable !== null) return this.#readTable(inTable, size);
+    const window = this.#windowAt(index, offset, size);
+    if (window !== null) return readWindow(window, offset - window.offset, size);
     const bytes = new Uint8Array(8);
     const read = yield* this.#device.regionRead(index, offset, bytes.subarray(0, size));
     if (!read.ok) {
       this.#report(describeFailure(read));
       return (1n << BigInt(size * 8)) - 1n;
     }
-    const value = new DataView(bytes.buffer).getBigUint64(0, true);
-    return index === VFIO_PCI_REGION.CONFIG ? this.#overlayControl(offset, size, value) : value;
+    if (index === VFIO_PCI_REGION.CONFIG) this.#overlayControl(offset, bytes.subarray(0, size));
+    return new DataView(bytes.buffer).getBigUint64(0, true);
   }
 
   *#write(index: number, offset: number, size: number, value: bigint): Steps<void> {
-    const inTable = this.#tableOffset(index, offset, size);
-    if (inTable !== null) return yield* this.#writeTable(inTable, size, value);
+    const window = this.#windowAt(index, offset, size);
+    if (window !== null) return yield* writeWindow(window, offset - window.offset, size, value);
     const bytes = new Uint8Array(8);
     new DataView(bytes.buffer).setBigUint64(0, value, true);
     yield* this.#forward(index, offset, bytes.subarray(0, size));
-    if (index === VFIO_PCI_REGION.CONFIG) yield* this.#controlWritten(offset, size, value);
+    if (index === VFIO_PCI_REGION.CONFIG) yield* this.#controlWritten(offset, bytes.subarray(0, size));
   }
 
   *#forward(index: number, offset: number, bytes: Uint8Array): Steps<void> {
@@ -142,44 +168,47 @@ export class VfioPci {
     if (!written.ok) this.#report(describeFailure(written));
   }
 
-  /** Offset in the emulated table, or null where the access goes to the device. */
-  #tableOffset(region: number, offset: number, size: number): number | null {
-    const inside = offset - this.#msix.offset;
-    return region === this.#msix.bar && inside >= 0 && inside + size <= this.#msix.table.bytes ? inside : null;
+  /** The emulated part of a BAR that an access is in, or null where it goes to the device. */
+  #windowAt(region: number, offset: number, size: number): Window | null {
+    return this.#windows.find((each) => each.bar === region && offset >= each.offset && offset + size <= each.offset + each.bytes) ?? null;
   }
 
-  #readTable(offset: number, size: number): bigint {
+  /** Message control as the guest sees it: enable and function mask are the VMM's own. */
+  get #control(): typeof MessageControl.reset {
     const { table } = this.#msix;
-    const low = BigInt(table.read(offset, 4));
-    return size === 8 ? low | (BigInt(table.read(offset + 4, 4)) << 32n) : low;
+    return MessageControl.of({ tableSize: table.size - 1, enable: Number(table.enabled), functionMask: Number(table.functionMasked) });
   }
 
-  *#writeTable(offset: number, size: number, value: bigint): Steps<void> {
+  /** The bytes of message control that an access of `size` bytes at `offset` covers: their places in both. */
+  *#controlBytes(offset: number, size: number): Generator<{ readonly of: number; readonly at: number }, void, void> {
+    const start = this.#msix.capability + MessageControl.offset - offset;
+    for (const of of [0, 1]) if (start + of >= 0 && start + of < size) yield { of, at: start + of };
+  }
+
+  /** The device's copy of message control is not shown. */
+  #overlayControl(offset: number, bytes: Uint8Array): void {
+    for (const { of, at } of this.#controlBytes(offset, bytes.length)) bytes[at] = (this.#control >>> (8 * of)) & 0xff;
+  }
+
+  *#controlWritten(offset: number, bytes: Uint8Array): Steps<void> {
+    const covered = [...this.#controlBytes(offset, bytes.length)];
+    if (covered.length === 0) return;
+    const own: number = this.#control;
+    const merged = covered.reduce((word, { of, at }) => (word & ~(0xff << (8 * of))) | ((bytes[at] ?? 0) << (8 * of)), own);
+    const written = MessageControl.image(merged);
     const { table } = this.#msix;
-    yield* table.write(offset, 4, Number(value & 0xffffffffn));
-    if (size === 8) yield* table.write(offset + 4, 4, Number(value >> 32n));
-  }
-
-  /** Enable and function mask are the VMM's own: the device's copy of them is not shown. */
-  #overlayControl(offset: number, size: number, value: bigint): bigint {
-    const at = this.#msix.capability + MessageControl.offset;
-    if (offset > at || offset + size < at + 2) return value;
-    const shift = BigInt((at - offset) * 8);
-    const own = MessageControl.of({ tableSize: this.#msix.table.size - 1, enable: Number(this.#msix.table.enabled), functionMask: Number(this.#msix.table.functionMasked) });
-    return (value & ~(0xffffn << shift)) | (BigInt(own) << shift);
-  }
-
-  *#controlWritten(offset: number, size: number, value: bigint): Steps<void> {
-    const at = this.#msix.capability + MessageControl.offset;
-    if (offset > at || offset + size < at + 2) return;
-    const { table } = this.#msix;
-    const written = MessageControl.image(Number((value >> BigInt((at - offset) * 8)) & 0xffffn));
     const enable = MessageControl.enable.get(written) === 1;
     const was = table.enabled;
     // The device enters MSI-X mode with no vector assigned, while the guest still has all of them masked.
     if (enable && !was) yield* this.#setIrqs(0, 1, { kind: 'eventfd', fds: [null] });
     yield* table.control(enable, MessageControl.functionMask.get(written) === 1);
-    if (!enable && was) yield* this.#setIrqs(0, 0, { kind: 'none' });
+    if (!enable && was) yield* this.#disable();
+  }
+
+  /** What was signalled and not looked at yet belongs to vectors that are no more. */
+  *#disable(): Steps<void> {
+    yield* this.#setIrqs(0, 0, { kind: 'none' });
+    for (const eventfd of this.#eventfds.values()) eventfd.take();
   }
 
   *#use(vector: number): Steps<void> {
@@ -215,12 +244,25 @@ function duplicate(eventfd: EventFd): EventFd {
   };
 }
 
-/** Offset of the MSI-X capability in config space, 0 when there is none. */
+/** The table and the pending bits answer 4 and 8 bytes; other sizes read 0 and are not written, as in QEMU. */
+function readWindow(window: Window, offset: number, size: number): bigint {
+  if (size < 4) return 0n;
+  const low = BigInt(window.read(offset));
+  return size === 8 ? low | (BigInt(window.read(offset + 4)) << 32n) : low;
+}
+
+function* writeWindow(window: Window, offset: number, size: number, value: bigint): Steps<void> {
+  if (size < 4) return;
+  yield* window.write(offset, Number(value & 0xffffffffn));
+  if (size === 8) yield* window.write(offset + 4, Number(value >> 32n));
+}
+
+/** Offset of the MSI-X capability in config space, 0 when there is none. The two low bits of a pointer are reserved. */
 function findMsix(config: DataView): number {
-  let at = config.getUint8(0x34);
-  for (let left = 48; at !== 0 && left > 0; left--) {
-    if (config.getUint8(at) === MSIX_CAPABILITY) return at;
-    at = config.getUint8(at + 1);
+  let at = config.getUint8(0x34) & 0xfc;
+  for (let left = 48; at >= FIRST_CAPABILITY && left > 0; left--) {
+    if (config.getUint8(at) === MSIX_CAPABILITY) return at + MSIX_CAPABILITY_SIZE <= CONFIG_SIZE ? at : 0;
+    at = config.getUint8(at + 1) & 0xfc;
   }
   return 0;
 }

@@ -180,21 +180,21 @@ export class VfioPci {
   }
 
   /** The bytes of message control that an access of `size` bytes at `offset` covers: their places in both. */
-  *#controlBytes(offset: number, size: number): Generator<{ readonly of: number; readonly at: number }, void, void> {
+  *#controlBytes(offset: number, size: number): Generator<{ readonly byte: number; readonly at: number }, void, void> {
     const start = this.#msix.capability + MessageControl.offset - offset;
-    for (const of of [0, 1]) if (start + of >= 0 && start + of < size) yield { of, at: start + of };
+    for (const byte of [0, 1]) if (start + byte >= 0 && start + byte < size) yield { byte, at: start + byte };
   }
 
   /** The device's copy of message control is not shown. */
   #overlayControl(offset: number, bytes: Uint8Array): void {
-    for (const { of, at } of this.#controlBytes(offset, bytes.length)) bytes[at] = (this.#control >>> (8 * of)) & 0xff;
+    for (const { byte, at } of this.#controlBytes(offset, bytes.length)) bytes[at] = (this.#control >>> (8 * byte)) & 0xff;
   }
 
   *#controlWritten(offset: number, bytes: Uint8Array): Steps<void> {
     const covered = [...this.#controlBytes(offset, bytes.length)];
     if (covered.length === 0) return;
     const own: number = this.#control;
-    const merged = covered.reduce((word, { of, at }) => (word & ~(0xff << (8 * of))) | ((bytes[at] ?? 0) << (8 * of)), own);
+    const merged = covered.reduce((word, { byte, at }) => (word & ~(0xff << (8 * byte))) | ((bytes[at] ?? 0) << (8 * byte)), own);
     const written = MessageControl.image(merged);
     const { table } = this.#msix;
     const enable = MessageControl.enable.get(written) === 1;

@@ -17,12 +17,18 @@ interface Running {
   waiting: Point | undefined;
 }
 
-/** More steps than any call of a machine takes: an agent that never comes to rest is reported, not waited for. */
+/** More steps, and more turns of waiting for others, than any call of a machine takes. */
 const STEP_LIMIT = 50_000_000;
 
 export class Executor {
   readonly #running: Running[] = [];
+  readonly #stepLimit: number;
   #current: Agent = { name: 'main', layer: 'main' };
+
+  /** An agent that takes `stepLimit` steps without waiting, or waits for that many turns of others, is reported. */
+  constructor(stepLimit = STEP_LIMIT) {
+    this.#stepLimit = stepLimit;
+  }
 
   /** The agent whose code is executing. */
   get current(): Agent {
@@ -36,9 +42,11 @@ export class Executor {
 
   /**
    * Runs `steps` as `agent` to the end. Where it waits for something that does not hold yet, the spawned agents run.
-   * Throws {@link ModelError} when it waits and no other agent can move: a deadlock, named by what is waited for.
+   * Throws {@link ModelError} when it waits and no other agent can move: a deadlock, named by what is waited for; or
+   * when the others move for ever, as agents that poll each other do.
    */
   run<T>(agent: Agent, steps: Steps<T>): T {
+    let turns = 0;
     for (;;) {
       const next = this.#advance(agent, steps);
       if (next.done) return next.value;
@@ -46,6 +54,7 @@ export class Executor {
       let blocked = kind === 'poll' || (ready !== undefined && !ready());
       while (blocked) {
         if (!this.#runOthers()) throw new ModelError(`deadlock: ${agent.name} waits for ${what} and no agent can move`);
+        if (++turns > this.#stepLimit) throw new ModelError(`livelock: ${agent.name} waits for ${what} and the others never come to rest`);
         blocked = ready !== undefined && !ready();
       }
     }
@@ -53,7 +62,9 @@ export class Executor {
 
   /** Lets the spawned agents run until each of them waits. */
   settle(): void {
-    while (this.#runOthers());
+    for (let turns = 0; this.#runOthers(); turns++) {
+      if (turns > this.#stepLimit) throw new ModelError(`livelock: ${this.#running.map(({ agent }) => agent.name).join(', ')} never come to rest`);
+    }
   }
 
   /** One turn for every spawned agent, each until it waits or polls; false when none could move. */
@@ -67,7 +78,7 @@ export class Executor {
 
   #runUntilWait(running: Running): boolean {
     let moved = false;
-    for (let count = 0; count < STEP_LIMIT; count++) {
+    for (let count = 0; count < this.#stepLimit; count++) {
       if (running.waiting?.ready !== undefined && !running.waiting.ready()) return moved;
       const next = this.#advance(running.agent, running.steps);
       moved = true;
@@ -78,7 +89,7 @@ export class Executor {
       running.waiting = next.value;
       if (next.value.kind === 'poll') return true;
     }
-    throw new ModelError(`livelock: ${running.agent.name} took ${STEP_LIMIT} steps without waiting`);
+    throw new ModelError(`livelock: ${running.agent.name} took ${this.#stepLimit} steps without waiting`);
   }
 
   #advance<T>(agent: Agent, steps: Steps<T>): IteratorResult<Point, T> {

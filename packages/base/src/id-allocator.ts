@@ -28,7 +28,7 @@ export class IdAllocator {
   }
 
   has(id: number): boolean {
-    if (id < this.first || id >= this.end) return false;
+    if (!this.#isId(id)) return false;
     const bit = id - this.first;
     return ((this.#words[bit >>> 5] ?? 0) & (1 << (bit & 31))) !== 0;
   }
@@ -48,7 +48,7 @@ export class IdAllocator {
 
   /** Takes one given id. `ERANGE` outside the range, `EBUSY` when taken. */
   reserve(id: number): Result<number, 'ERANGE' | 'EBUSY'> {
-    if (!(id >= this.first && id < this.end)) {
+    if (!this.#isId(id)) {
       return fail('ERANGE', `${this.#name}: ${id} is not in ${this.first}..${this.end - 1}`);
     }
     if (this.has(id)) return fail('EBUSY', `${this.#name}: ${id} is in use`);
@@ -62,6 +62,10 @@ export class IdAllocator {
     const bit = id - this.first;
     this.#words[bit >>> 5] = (this.#words[bit >>> 5] ?? 0) & ~(1 << (bit & 31));
     this.#state.used -= 1;
+  }
+
+  #isId(id: number): boolean {
+    return Number.isInteger(id) && id >= this.first && id < this.end;
   }
 
   #mark(id: number): void {

@@ -175,6 +175,11 @@ type RawField = Pick<Field<string, Width, number | bigint>, 'name' | 'hi' | 'lo'
   set(image: number | bigint, value: number | bigint): number | bigint;
 };
 
+/** What fits a bit operation. A bigint is cut first: as a number it would lose its low bits. */
+function low32(raw: number | bigint): number {
+  return typeof raw === 'bigint' ? Number(BigInt.asUintN(32, raw)) : raw;
+}
+
 /** Up to 32 bits: numbers, always unsigned. */
 function smallArithmetic(width: Width) {
   const all = width === 32 ? 0xffffffff : 2 ** width - 1;
@@ -185,9 +190,9 @@ function smallArithmetic(width: Width) {
     or: (a: number | bigint, b: number | bigint) => ((a as number) | (b as number)) >>> 0,
     and: (a: number | bigint, b: number | bigint) => ((a as number) & (b as number)) >>> 0,
     not: (a: number | bigint) => (~(a as number) & all) >>> 0,
-    image: (raw: number | bigint) => (Number(typeof raw === 'bigint' ? BigInt.asUintN(32, raw) : raw) & all) >>> 0,
+    image: (raw: number | bigint) => (low32(raw) & all) >>> 0,
     merge: (held: number | bigint, raw: number | bigint, taken: number | bigint, clearing: number | bigint) => {
-      const [h, r, t, c] = [held as number, Number(raw), taken as number, clearing as number];
+      const [h, r, t, c] = [held as number, low32(raw), taken as number, clearing as number];
       return ((h & ~t & ~(r & c)) | (r & t)) >>> 0;
     },
     field(register: string, name: string, { hi, lo }: { hi: number; lo: number }, access: Access): RawField {

@@ -36,6 +36,12 @@ describe('register', () => {
     expect(Control.afterWrite(held, 0xabcde000, () => true)).toBe(0xabcde0f2);
   });
 
+  test('a bus write of 64 bits reaches a narrower register with its low bits', () => {
+    const raw = 0xffff_ffff_0000_1001n;
+    expect(Control.afterWrite(Control.image(0), raw, () => true)).toBe(0x1001);
+    expect(Control.image(raw)).toBe(0x1001);
+  });
+
   test('write-only fields read 0', () => {
     expect(Control.readValue(Control.of({ key: 1, mask: 1 }))).toBe(1);
   });

@@ -2,8 +2,9 @@
 // host behind the guest's vectors.
 import { must } from '@siov/base';
 import type { AccessPort, Steps } from '@siov/base';
-import { CONFIG_SPACE_SIZE, DESCRIPTOR_SIZE, MSGCTL } from '@siov/datasheet';
+import { CONFIG_SPACE_SIZE, DESCRIPTOR_SIZE, DEVCTL, MSGCTL, PCICMD } from '@siov/datasheet';
 import type { DsaProfile } from '@siov/datasheet';
+import { readRegister, writeRegister } from '@siov/device';
 import { PagingDomain } from '@siov/iommu';
 import { pciEnableMsix } from '@siov/irq';
 import { pciVfioDevice, registerRegion, tracedDevice, VFIO_PCI_REGION } from '@siov/vfio';
@@ -26,43 +27,76 @@ export function physicalDevice(profile: DsaProfile, options: Omit<HostOptions, '
   const { executor, core, iommu, remapping, device, silicon, state, trace } = host;
   const space = new PagingDomain(state, device.name);
   must(iommu.attachDevice(space, device), 'attaching dsa0');
-  const msix = must(executor.run(HK, pciEnableMsix(core, device, remapping.domain)), 'enabling MSI-X of dsa0');
+  let msix = must(executor.run(HK, withMemoryEnabled(device.resources.config, pciEnableMsix(core, device, remapping.domain))), 'enabling MSI-X of dsa0');
   const triggers = new TriggerHelper(core, device, Array.from({ length: msix.size }, () => 'msi' as const));
+  const { config } = device.resources;
+  const vectors = Array.from({ length: msix.size }, (_, vector) => vector);
+  /** The guest's own function level reset: its vectors stay armed, with new interrupts behind them. */
+  function* guestReset(): Steps<void> {
+    for (const vector of vectors) yield* withMemoryEnabled(config, triggers.idle(vector));
+    yield* resetFunction();
+    for (const vector of vectors) yield* withMemoryEnabled(config, triggers.resume(vector));
+  }
   function* reset(): Steps<void> {
-    yield* triggers.disable();
+    yield* withMemoryEnabled(config, triggers.disable());
+    yield* resetFunction();
+  }
+  function* resetFunction(): Steps<void> {
     yield* msix.disable();
     yield* silicon.functionLevelReset();
-    must(yield* pciEnableMsix(core, device, remapping.domain), 'enabling MSI-X of dsa0 after its reset');
+    msix = must(yield* withMemoryEnabled(config, pciEnableMsix(core, device, remapping.domain)), 'enabling MSI-X of dsa0 after its reset');
   }
   const vfio = pciVfioDevice({
     name: device.name,
     regions: {
-      [VFIO_PCI_REGION.CONFIG]: registerRegion(CONFIG_SPACE_SIZE, guestConfig(device.resources.config)),
+      [VFIO_PCI_REGION.CONFIG]: registerRegion(CONFIG_SPACE_SIZE, guestConfig(config, guestReset)),
       [VFIO_PCI_REGION.BAR0]: registerRegion(profile.bar0Size, silicon.bar0),
       [VFIO_PCI_REGION.BAR2]: portalRegion(profile.bar2Size, silicon.portals),
     },
     msixVectors: msix.size,
     dma: space,
-    setMsix: (set) => triggers.setTrigger(set),
+    setMsix: (set) => withMemoryEnabled(config, triggers.setTrigger(set)),
     reset,
     *released() {},
   });
   return { host, triggers, vfio: tracedDevice(vfio, trace) };
 }
 
-/** The guest's writes to MSI-X control stay away from the function: its MSI-X is the host's. */
-function guestConfig(config: AccessPort): AccessPort {
-  const covers = (offset: number, size: number) => offset < MSGCTL.offset + 2 && MSGCTL.offset < offset + size;
+/**
+ * The host reaches the MSI-X table whether or not the guest has the function's memory on: it is switched on for the
+ * host's accesses and back (vfio_pci_memory_lock_and_enable()).
+ */
+function* withMemoryEnabled<T>(config: AccessPort, body: Steps<T>): Steps<T> {
+  const before = yield* readRegister(config, PCICMD);
+  if (PCICMD.memorySpaceEnable.get(before) === 1) return yield* body;
+  yield* writeRegister(config, PCICMD, PCICMD.memorySpaceEnable.set(before, 1));
+  const result = yield* body;
+  // A reset in the body has switched it off already; the guest's other bits are as they are now.
+  const after = yield* readRegister(config, PCICMD);
+  yield* writeRegister(config, PCICMD, PCICMD.memorySpaceEnable.set(after, 0));
+  return result;
+}
+
+/**
+ * The guest's writes to MSI-X control stay away from the function: its MSI-X is the host's. A function level reset is
+ * the host's too, which has interrupts to carry over it (vfio_exp_config_write()).
+ */
+function guestConfig(config: AccessPort, functionLevelReset: () => Steps<void>): AccessPort {
+  const flr = (offset: number, size: number, value: bigint) => {
+    const shift = (DEVCTL.offset - offset) * 8;
+    if (shift < 0 || DEVCTL.offset + 2 > offset + size) return false;
+    return DEVCTL.initiateFunctionLevelReset.get(DEVCTL.image(Number((value >> BigInt(shift)) & 0xffffn))) === 1;
+  };
+  const isHosts = (offset: number, size: number) => offset < MSGCTL.offset + 2 && MSGCTL.offset < offset + size;
+  function* write(offset: number, size: number, value: bigint, pass: () => Steps<void>): Steps<void> {
+    if (flr(offset, size, value)) yield* functionLevelReset();
+    else if (!isHosts(offset, size)) yield* pass();
+  }
   return {
-    ...config,
     read: (offset, size) => config.read(offset, size),
     read64: (offset) => config.read64(offset),
-    *write(offset, size, value) {
-      if (!covers(offset, size)) yield* config.write(offset, size, value);
-    },
-    *write64(offset, value) {
-      if (!covers(offset, 8)) yield* config.write64(offset, value);
-    },
+    write: (offset, size, value) => write(offset, size, BigInt(value), () => config.write(offset, size, value)),
+    write64: (offset, value) => write(offset, 8, value, () => config.write64(offset, value)),
   };
 }
 

@@ -100,8 +100,9 @@ export function* pciEnableMsix(core: IrqCore, device: PciDevice, parent: IrqDoma
   return ok({
     size: table.size,
     *disable() {
-      yield* setControl(config, table, 0, 0);
+      // Refuses while there are interrupts, and then the hardware must not be off.
       clearMsiDomain(device);
+      yield* setControl(config, table, 0, 0);
     },
   });
 }

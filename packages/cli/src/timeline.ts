@@ -16,10 +16,11 @@ export interface TimelineOptions {
   readonly registers: boolean;
 }
 
-const REGISTER_OPERATIONS = new Set(['guest_read', 'guest_write', 'read', 'write', 'register_read', 'register_write', 'read32', 'read64', 'write32', 'write64']);
+/** Accesses to registers, at every layer they pass. */
+const REGISTER_OPERATION = /^(guest_|register_)?(read|write)(8|16|32|64)?$/;
 
 export function timeline(events: readonly TraceEvent[], options: TimelineOptions): string {
-  const shown = options.registers ? events : events.filter((event) => !REGISTER_OPERATIONS.has(event.operation) || isMessageStore(event));
+  const shown = options.registers ? events : events.filter((event) => !REGISTER_OPERATION.test(event.operation) || isMessageStore(event));
   const lanes = LANES.filter((each) => shown.some((event) => lane(event.from, event.agent) === each || lane(event.to, event.agent) === each));
   const table = new Table({ head: ['us', 'agent', ...lanes, 'operation'], style: { head: [], border: [], compact: true }, chars: PLAIN });
   for (const event of shown) {

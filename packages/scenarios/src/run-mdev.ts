@@ -32,7 +32,7 @@ export interface MdevRun {
   readonly after: Readonly<Record<string, number>>;
 }
 
-export const DEFAULT_COPIES: readonly number[] = [64, 4096, 65536];
+export const DEFAULT_COPIES: readonly number[] = [64, 4096, 8192];
 
 const SOURCE = 0x100000;
 const DESTINATION = 0x800000;

@@ -1,13 +1,13 @@
 // The host driver as a whole: a probed function, one IMS domain for it, one work queue set aside, and the mdev type that
 // composes virtual devices of it (flow b1, b2 of the review: kernel.md 9.2).
-import { fail, ok } from '@siov/base';
+import { fail, must, ok } from '@siov/base';
 import type { Result, Steps } from '@siov/base';
 import { COMMAND, GENCAP, IMS_SIZE_UNIT, OFFSETS, TABLE_OFFSET_UNIT } from '@siov/datasheet';
 import type { Device, PciDevice } from '@siov/device';
 import { createImsDomain } from '@siov/ims';
 import { PagingDomain } from '@siov/iommu';
 import type { Iommu } from '@siov/iommu';
-import { msiDomainOf, setMsiDomain } from '@siov/irq';
+import { clearMsiDomain, msiDomainOf, setMsiDomain } from '@siov/irq';
 import type { IrqCore, IrqDomain, MsiAllocInfo } from '@siov/irq';
 import { MdevParent } from '@siov/vfio-mdev';
 import type { Mdev } from '@siov/vfio-mdev';
@@ -40,12 +40,13 @@ export class HostDriver {
     this.#ports = ports;
     this.physical = physical;
     this.#queue = queue;
+    const { trace } = ports.core.ports;
     this.mdevs = new MdevParent(ports.core.ports.state, physical.device, [
       {
         name: MDEV_TYPE,
         available: () => (queue.owner === null ? 1 : 0),
-        probe: (device) => this.#compose(device),
-        remove: (virtual) => this.#decompose(virtual),
+        probe: (device) => trace.cross('idxd', 'mdev_probe', { device: device.name }, this.#compose(device)),
+        remove: (virtual) => trace.cross('idxd', 'mdev_remove', { device: virtual.device.name }, this.#decompose(virtual)),
       },
     ]);
   }
@@ -54,12 +55,18 @@ export class HostDriver {
   static *probe(ports: HostDriverPorts, device: PciDevice, config: WorkQueueConfig = DEFAULT_QUEUE): Steps<Result<HostDriver, ProbeErrno>> {
     const physical = yield* PhysicalFunction.probe(ports.core, device, ports.interruptParent);
     if (!physical.ok) return physical;
-    const domain = createIms(ports, physical.value);
+    const set = yield* HostDriver.#setUp(ports, physical.value, config);
+    if (!set.ok) yield* giveUp(physical.value);
+    return set;
+  }
+
+  static *#setUp(ports: HostDriverPorts, physical: PhysicalFunction, config: WorkQueueConfig): Steps<Result<HostDriver, ProbeErrno>> {
+    const domain = createIms(ports, physical);
     if (!domain.ok) return domain;
-    const queue = yield* WorkQueue.configure(physical.value, config);
+    const queue = yield* WorkQueue.configure(physical, config);
     if (!queue.ok) return queue;
-    const enabled = yield* physical.value.mustSucceed(COMMAND.ENABLE_DEVICE);
-    return enabled.ok ? ok(new HostDriver(ports, physical.value, queue.value)) : enabled;
+    const enabled = yield* physical.mustSucceed(COMMAND.ENABLE_DEVICE);
+    return enabled.ok ? ok(new HostDriver(ports, physical, queue.value)) : enabled;
   }
 
   /** b2, b3: claims the queue, points the device at the function's IMS domain, attaches it to an address space of its own. */
@@ -78,8 +85,7 @@ export class HostDriver {
       this.#queue.release();
       return fail(attached.errno === 'EOPNOTSUPP' ? 'ENODEV' : attached.errno, attached.message);
     }
-    const set = setMsiDomain(core, device, domain);
-    if (!set.ok) return set;
+    must(setMsiDomain(core, device, domain), 'a new device has no MSI domain');
     return ok(new VirtualDevice({ core, device, profile: virtualProfile(capabilities, this.#queue.size), queue: this.#queue, portals, dma: space }));
   }
 
@@ -92,8 +98,14 @@ export class HostDriver {
   /** Undoes {@link probe}; the virtual devices go first. */
   *remove(): Steps<void> {
     for (const mdev of this.mdevs.children as readonly Mdev<VirtualDevice>[]) yield* this.mdevs.remove(mdev);
-    yield* this.physical.remove();
+    yield* giveUp(this.physical);
   }
+}
+
+/** The function as it was before the driver came: another probe finds nothing in its way. */
+function* giveUp(physical: PhysicalFunction): Steps<void> {
+  clearMsiDomain(physical.device, 'secondary');
+  yield* physical.remove();
 }
 
 /** One validating domain for the function (R26): guests submit to it, so every entry checks the PASID (R3). */

@@ -1,6 +1,6 @@
 // The virtual device's commands: the guest's queue 0 is a queue of the physical function, everything else is emulated
 // (DSA spec 3.0 §5, §7.5.4; kernel.md 8.3).
-import { COMMAND, COMMAND_ERROR, CMD, CMDSTATUS, handleOfOperand, wqsOfOperand } from '@siov/datasheet';
+import { COMMAND, COMMAND_ERROR, CMD, CMDCAP, CMDSTATUS, handleOfOperand, wqsOfOperand } from '@siov/datasheet';
 import type { CommandCode } from '@siov/datasheet';
 import type { Device } from '@siov/device';
 import type { Steps } from '@siov/base';
@@ -21,11 +21,21 @@ const { SUCCESS } = COMMAND_ERROR;
 const failed = (error: number) => CMDSTATUS.of({ error });
 const success = failed(SUCCESS);
 
+/** Commands whose operand must be zero. */
+const WITHOUT_OPERAND: ReadonlySet<number> = new Set([
+  COMMAND.ENABLE_DEVICE, COMMAND.DISABLE_DEVICE, COMMAND.DRAIN_ALL, COMMAND.ABORT_ALL, COMMAND.RESET_DEVICE,
+]);
+const MAX_WQ_INDEX = 0xff;
+/** Operand bits of Request and Release Interrupt Handle: a table index and the table. */
+const HANDLE_OPERAND = 0x1ffff;
+
 /** Executes a write to CMD; the result is the CMDSTATUS the guest will read. */
 export function* executeCommand(targets: CommandTargets, raw: typeof CMD.reset): Steps<typeof CMDSTATUS.reset> {
-  if (CMD.reserved.get(raw) !== 0) return failed(COMMAND_ERROR.RESERVED_FIELD);
   const operand = CMD.operand.get(raw);
   const code = CMD.code.get(raw);
+  if (targets.registers.halted && code !== COMMAND.RESET_DEVICE) return failed(COMMAND_ERROR.DEVICE_HALTED);
+  if (((CMDCAP.commands.get(targets.registers.bar0.get(CMDCAP)) >>> code) & 1) === 0) return failed(COMMAND_ERROR.UNSUPPORTED_COMMAND);
+  if (CMD.reserved.get(raw) !== 0 || (operand !== 0 && WITHOUT_OPERAND.has(code))) return failed(COMMAND_ERROR.RESERVED_FIELD);
   switch (code) {
     case COMMAND.ENABLE_DEVICE:
       return enableDevice(targets);
@@ -75,14 +85,15 @@ function* disableDevice(targets: CommandTargets): Steps<typeof CMDSTATUS.reset> 
   return success;
 }
 
-/** Abort and disable the queue, then power-on values: host interrupts are VFIO's and stay (kernel.md 8.3). */
-export function* resetDevice({ registers, queue }: CommandTargets): Steps<typeof CMDSTATUS.reset> {
+/** Abort and disable the queue, then power-on values but for SWERROR: host interrupts are VFIO's and stay (kernel.md 8.3). */
+function* resetDevice({ registers, queue }: CommandTargets): Steps<typeof CMDSTATUS.reset> {
   yield* queue.run(COMMAND.RESET_WQ);
-  registers.resetBar0();
+  registers.resetByCommand();
   return success;
 }
 
 function* enableWq({ device, registers, queue }: CommandTargets, operand: number): Steps<typeof CMDSTATUS.reset> {
+  if (operand > MAX_WQ_INDEX) return failed(COMMAND_ERROR.RESERVED_FIELD);
   if (operand !== 0) return failed(COMMAND_ERROR.INVALID_WQ_INDEX);
   if (!registers.deviceEnabled) return failed(COMMAND_ERROR.DEVICE_NOT_ENABLED);
   if (registers.wqEnabled) return failed(COMMAND_ERROR.WQ_NOT_DISABLED);
@@ -96,8 +107,8 @@ function* enableWq({ device, registers, queue }: CommandTargets, operand: number
 function* wqCommand({ registers, queue }: CommandTargets, code: CommandCode, operand: number): Steps<typeof CMDSTATUS.reset> {
   const wqs = wqsOfOperand(operand);
   if (wqs.some((wq) => wq !== 0)) return failed(COMMAND_ERROR.INVALID_WQ_INDEX);
-  if (!registers.wqEnabled) return failed(COMMAND_ERROR.WQ_NOT_ENABLED);
   if (wqs.length === 0) return success;
+  if (!registers.wqEnabled) return failed(COMMAND_ERROR.WQ_NOT_ENABLED);
   const error = yield* queue.run(code);
   if (code === COMMAND.DISABLE_WQ) registers.wqEnabled = false;
   return failed(error === SUCCESS ? SUCCESS : COMMAND_ERROR.HARDWARE_ERROR);
@@ -121,6 +132,7 @@ function* ifEnabled({ registers, queue }: CommandTargets, code: CommandCode): St
 
 /** The handle is the slot of the host's message store: the guest's descriptors name it, the PASID check guards it. */
 function* requestHandle({ triggers }: CommandTargets, operand: number): Steps<typeof CMDSTATUS.reset> {
+  if (operand > HANDLE_OPERAND) return failed(COMMAND_ERROR.RESERVED_FIELD);
   const { index, ims } = handleOfOperand(operand);
   if (ims) return failed(COMMAND_ERROR.NO_INTERRUPT_HANDLE);
   if (index === 0 || index >= VIRTUAL_VECTORS) return failed(COMMAND_ERROR.INTERRUPT_INDEX);
@@ -135,6 +147,7 @@ function* requestHandle({ triggers }: CommandTargets, operand: number): Steps<ty
  * is taken.
  */
 function* releaseHandle({ triggers }: CommandTargets, operand: number): Steps<typeof CMDSTATUS.reset> {
+  if (operand > HANDLE_OPERAND) return failed(COMMAND_ERROR.RESERVED_FIELD);
   const { index, ims } = handleOfOperand(operand);
   for (let vector = 1; vector < VIRTUAL_VECTORS && !ims; vector++) {
     const slot = triggers.hwirq(vector);

@@ -1,8 +1,9 @@
 // The virtual device the guest gets: config space and BAR0 emulated here, its queue and its interrupts the physical
 // function's. It knows slots only as numbers the trigger helper gives it, and PASIDs only as its device's record.
+import { Lock } from '@siov/base';
 import type { AccessPort, AccessSize, Steps, Trace } from '@siov/base';
 import {
-  CMD, CMDSTATUS, DESCRIPTOR_SIZE, DEVCTL, DEVICE_STATE, GENCTRL, GENSTS, INTCAUSE, PCICMD, portalOf, portalOffset, registerName, SOFTWARE_ERROR,
+  CMD, CMDSTATUS, COMMAND, DESCRIPTOR_SIZE, DEVCTL, DEVICE_STATE, GENCTRL, GENSTS, INTCAUSE, PCICMD, portalOf, portalOffset, registerName, SOFTWARE_ERROR,
   SWERROR0,
 } from '@siov/datasheet';
 import type { DsaProfile } from '@siov/datasheet';
@@ -11,7 +12,7 @@ import type { IrqCore } from '@siov/irq';
 import { pciVfioDevice, registerRegion, VFIO_PCI_REGION } from '@siov/vfio';
 import type { DmaSpace, PciRegion, VfioDevice } from '@siov/vfio';
 import { TriggerHelper } from '@siov/vfio-mdev';
-import { executeCommand, resetDevice } from './virtual-commands.ts';
+import { executeCommand } from './virtual-commands.ts';
 import { VirtualRegisters } from './virtual-registers.ts';
 import type { WorkQueue } from './work-queue.ts';
 
@@ -38,6 +39,8 @@ export class VirtualDevice {
   readonly #trace: Trace;
   readonly #registers: VirtualRegisters;
   readonly #portals: SubmitPort;
+  /** vidxd's dev_lock: one access, SET_IRQS or reset at a time, whoever makes it (kernel.md 6.4). Portals go without. */
+  readonly #lock: Lock;
 
   constructor(parts: VirtualDeviceParts) {
     const { core, device, profile, queue } = parts;
@@ -47,26 +50,32 @@ export class VirtualDevice {
     this.#trace = trace;
     this.#portals = parts.portals;
     this.#registers = new VirtualRegisters(state, device.name, profile);
+    this.#lock = new Lock(state, `${device.name}/device`);
     this.triggers = new TriggerHelper(core, device, ['emulated', 'msi']);
     this.vfio = pciVfioDevice({
       name: device.name,
       regions: {
-        [VFIO_PCI_REGION.BAR0]: registerRegion(profile.bar0Size, this.#bar0()),
+        [VFIO_PCI_REGION.BAR0]: this.#locked(registerRegion(profile.bar0Size, this.#bar0())),
         [VFIO_PCI_REGION.BAR2]: this.#portalRegion(profile.bar2Size),
-        [VFIO_PCI_REGION.CONFIG]: registerRegion(CONFIG_SIZE, this.#config()),
+        [VFIO_PCI_REGION.CONFIG]: this.#locked(registerRegion(CONFIG_SIZE, this.#config())),
       },
       msixVectors: profile.msix.count,
       dma: parts.dma,
-      setMsix: (set) => trace.cross('idxd', 'set_irqs', { start: set.start, count: set.count }, this.triggers.setTrigger(set)),
-      reset: () => trace.cross('idxd', 'reset', {}, this.#reset()),
+      setMsix: (set) => trace.cross('idxd', 'set_irqs', { start: set.start, count: set.count }, this.#lock.with(this.triggers.setTrigger(set))),
+      reset: () => trace.cross('idxd', 'reset', {}, this.#lock.with(this.#reset())),
       *released() {},
     });
   }
 
   /** Function level reset, also asked for by VFIO: queue aborted, registers at power-on, host interrupts untouched. */
   *#reset(): Steps<void> {
-    yield* resetDevice({ device: this.device, registers: this.#registers, queue: this.queue, triggers: this.triggers });
+    yield* this.queue.run(COMMAND.RESET_WQ);
+    this.#registers.resetBar0();
     this.#registers.resetConfig();
+  }
+
+  #locked({ size, read, write }: PciRegion): PciRegion {
+    return { size, read: (offset, into) => this.#lock.with(read(offset, into)), write: (offset, from) => this.#lock.with(write(offset, from)) };
   }
 
   #config(): AccessPort {
@@ -87,7 +96,7 @@ export class VirtualDevice {
     if (DEVCTL.initiateFunctionLevelReset.get(config.get(DEVCTL)) === 1) return yield* this.#reset();
     this.#registers.maskBars();
     const command = touched.some((each) => each.register.name === PCICMD.name);
-    if (command && hadBusMaster && !this.#registers.busMaster && this.#registers.deviceEnabled) this.#halt();
+    if (command && hadBusMaster && !this.#registers.busMaster && this.#registers.deviceEnabled) yield* this.#halt();
   }
 
   #bar0(): AccessPort {
@@ -101,10 +110,10 @@ export class VirtualDevice {
   }
 
   *#bar0Write(offset: number, size: AccessSize, value: number): Steps<void> {
-    const { bar0, deviceEnabled } = this.#registers;
-    // GENCAP says that queue and group cannot be configured: their fields stay closed whatever the state.
-    const configuration = this.#registers.isConfiguration(offset);
-    const touched = bar0.write(offset, size, value, (gate) => gate === 'device-disabled' && !deviceEnabled && !configuration);
+    const { bar0, deviceDisabled } = this.#registers;
+    // GENCAP says that queue and group cannot be configured: no field of theirs, gated or not, takes a write.
+    if (this.#registers.isConfiguration(offset)) return;
+    const touched = bar0.write(offset, size, value, (gate) => gate === 'device-disabled' && deviceDisabled);
     if (touched.some((each) => each.register.name === CMD.name) && size === 4) yield* this.#command();
   }
 
@@ -126,10 +135,14 @@ export class VirtualDevice {
     this.#trace.call('vfio-mdev', 'signal_vector', { vector: 0 }, () => this.triggers.signal(0));
   }
 
-  /** The guest took bus mastering away from an enabled device (DSA spec 3.0 §5.7). */
-  #halt(): void {
+  /**
+   * The guest took bus mastering away from an enabled device (DSA spec 3.0 §5.7). The function still masters the bus, so
+   * its queue is stopped before the guest's write is done: from then on nothing of the guest's reaches memory.
+   */
+  *#halt(): Steps<void> {
     const { bar0 } = this.#registers;
     bar0.set(GENSTS, GENSTS.of({ state: DEVICE_STATE.HALT }));
+    yield* this.queue.run(COMMAND.RESET_WQ);
     const error = bar0.get(SWERROR0);
     const recorded = SWERROR0.valid.get(error) === 1;
     bar0.set(SWERROR0, recorded ? SWERROR0.overflow.set(error, 1) : SWERROR0.of({ valid: 1, error: SOFTWARE_ERROR.CONFIG_CHANGED }));

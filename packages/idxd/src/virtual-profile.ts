@@ -5,7 +5,7 @@ import {
 } from '@siov/datasheet';
 import type { DsaProfile } from '@siov/datasheet';
 import type { Capabilities } from './physical-function.ts';
-import { DEFAULT_LIMITS } from './work-queue.ts';
+import { queueLimits } from './work-queue.ts';
 
 /** Guest vectors: 0 for commands and errors, 1 for the queue. */
 export const VIRTUAL_VECTORS = 2;
@@ -24,8 +24,7 @@ export function virtualProfile(physical: Capabilities, wqSize: number): DsaProfi
     GENCAP: GENCAP.of({
       overlappingCopy: GENCAP.overlappingCopy.get(physical.gencap),
       commandCapabilities: 1,
-      maxTransferShift: DEFAULT_LIMITS.maxTransferShift,
-      maxBatchShift: DEFAULT_LIMITS.maxBatchShift,
+      ...queueLimits(physical),
     }),
     WQCAP: WQCAP.of({ totalWqSize: wqSize, numberOfWqs: 1, dedicatedMode: 1 }),
     GRPCAP: GRPCAP.of({ numberOfGroups: 1, totalReadBuffers: GRPCAP.totalReadBuffers.get(physical.grpcap) }),

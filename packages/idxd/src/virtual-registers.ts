@@ -3,10 +3,9 @@ import { RegisterFile } from '@siov/base';
 import type { Placement, StatePort, StoredRegister } from '@siov/base';
 import {
   bar0Windows, BAR0 as PCI_BAR0, BAR2 as PCI_BAR2, CMDCAP, DEVICE_STATE, ENGCAP, GENCAP, GENCFG, GENSTS, GRPCAP, Grpcfg, layoutOf, MSGCTL,
-  MSIX_PBA, MSIX_TABLE, OFFSETS, OFFSETS_HI, OPCAP, PCI_CAPABILITIES, PCI_HEADER, PCICMD, VENDOR, VERSION, WQ_STATE, WQCAP, Wqcfg,
+  MSIX_PBA, MSIX_TABLE, OFFSETS, OFFSETS_HI, OPCAP, PCI_CAPABILITIES, PCI_HEADER, PCICMD, SWERROR0, SWERROR1, SWERROR2, VENDOR, VERSION, WQ_STATE, WQCAP, Wqcfg,
 } from '@siov/datasheet';
 import type { DsaProfile, RegisterWindow } from '@siov/datasheet';
-import { DEFAULT_LIMITS } from './work-queue.ts';
 
 const CONFIG_SIZE = 256;
 
@@ -36,6 +35,14 @@ export class VirtualRegisters {
 
   set deviceEnabled(enabled: boolean) {
     this.bar0.set(GENSTS, GENSTS.of({ state: enabled ? DEVICE_STATE.ENABLED : DEVICE_STATE.DISABLED }));
+  }
+
+  get deviceDisabled(): boolean {
+    return GENSTS.state.get(this.bar0.get(GENSTS)) === DEVICE_STATE.DISABLED;
+  }
+
+  get halted(): boolean {
+    return GENSTS.state.get(this.bar0.get(GENSTS)) === DEVICE_STATE.HALT;
   }
 
   get wqEnabled(): boolean {
@@ -94,10 +101,21 @@ export class VirtualRegisters {
     bar0.set(Grpcfg.Engines, Grpcfg.Engines.of({ members: 1n }), group + Grpcfg.Engines.offset);
     bar0.set(Grpcfg.Flags, Grpcfg.Flags.of({ trafficClassA: 1, trafficClassB: 1, readBuffersAllowed: layout.readBuffers }), group + Grpcfg.Flags.offset);
     bar0.set(Wqcfg.Size, Wqcfg.Size.of({ size: layout.totalWqSize }), this.#wqcfg(Wqcfg.Size.offset));
+    const limits = { maxTransferShift: GENCAP.maxTransferShift.get(profile.GENCAP), maxBatchShift: GENCAP.maxBatchShift.get(profile.GENCAP) };
     // The PASID the host gave the queue is none of the guest's business: it sees a queue without one.
     bar0.set(Wqcfg.Mode, Wqcfg.Mode.of({ dedicated: 1 }), this.#wqcfg(Wqcfg.Mode.offset));
-    bar0.set(Wqcfg.Limits, Wqcfg.Limits.of(DEFAULT_LIMITS), this.#wqcfg(Wqcfg.Limits.offset));
+    bar0.set(Wqcfg.Limits, Wqcfg.Limits.of(limits), this.#wqcfg(Wqcfg.Limits.offset));
     this.wqEnabled = false;
+  }
+
+  /** Reset Device: as {@link resetBar0}, but what SWERROR says is software's to read and clear (DSA spec 3.0 table 9-3). */
+  resetByCommand(): void {
+    const { bar0 } = this;
+    const errors = [bar0.get(SWERROR0), bar0.get(SWERROR1), bar0.get(SWERROR2)] as const;
+    this.resetBar0();
+    bar0.set(SWERROR0, errors[0]);
+    bar0.set(SWERROR1, errors[1]);
+    bar0.set(SWERROR2, errors[2]);
   }
 
   #wqcfg(offset: number): number {

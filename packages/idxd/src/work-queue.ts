@@ -1,10 +1,10 @@
 // One dedicated work queue of the physical function, set aside for a virtual device (mdev type 1dwq).
 import { fail, ok } from '@siov/base';
 import type { Result, Steps } from '@siov/base';
-import { COMMAND, CMDSTATUS, GENCAP, Grpcfg, GRPCAP, GRPCFG_SIZE, OFFSETS, TABLE_OFFSET_UNIT, WQCAP, Wqcfg, wqcfgSize, wqOperand } from '@siov/datasheet';
+import { COMMAND, CMDSTATUS, ENGCAP, GENCAP, Grpcfg, GRPCAP, GRPCFG_SIZE, OFFSETS, TABLE_OFFSET_UNIT, WQCAP, Wqcfg, wqcfgSize, wqOperand } from '@siov/datasheet';
 import type { CommandCode } from '@siov/datasheet';
 import { readRegister, writeRegister } from '@siov/device';
-import type { PhysicalFunction } from './physical-function.ts';
+import type { Capabilities, PhysicalFunction } from './physical-function.ts';
 
 export interface WorkQueueConfig {
   readonly index: number;
@@ -17,7 +17,15 @@ export interface WorkQueueConfig {
 }
 
 /** Linux drives dedicated queues with these limits unless told otherwise: 2^21 bytes, 2^5 descriptors. */
-export const DEFAULT_LIMITS = { maxTransferShift: 21, maxBatchShift: 5 } as const;
+const DEFAULT_LIMITS = { maxTransferShift: 21, maxBatchShift: 5 } as const;
+
+/** The same for a function that may not go so far. */
+export function queueLimits({ gencap }: Capabilities): { readonly maxTransferShift: number; readonly maxBatchShift: number } {
+  return {
+    maxTransferShift: Math.min(DEFAULT_LIMITS.maxTransferShift, GENCAP.maxTransferShift.get(gencap)),
+    maxBatchShift: Math.min(DEFAULT_LIMITS.maxBatchShift, GENCAP.maxBatchShift.get(gencap)),
+  };
+}
 
 export class WorkQueue {
   readonly index: number;
@@ -36,11 +44,13 @@ export class WorkQueue {
 
   /** Writes queue, group and engine while the device is disabled. `EINVAL`: one of them is not there. */
   static *configure(physical: PhysicalFunction, config: WorkQueueConfig): Steps<Result<WorkQueue, 'EINVAL'>> {
-    const { wqcap, grpcap, offsets } = physical.capabilities;
+    const { wqcap, grpcap, engcap, offsets } = physical.capabilities;
     const wqs = WQCAP.numberOfWqs.get(wqcap);
     const groups = GRPCAP.numberOfGroups.get(grpcap);
     if (!(config.index >= 0 && config.index < wqs)) return fail('EINVAL', `work queue ${config.index} is not below ${wqs}`);
     if (!(config.group >= 0 && config.group < groups)) return fail('EINVAL', `group ${config.group} is not below ${groups}`);
+    const engines = ENGCAP.numberOfEngines.get(engcap);
+    if (!(config.engine >= 0 && config.engine < engines)) return fail('EINVAL', `engine ${config.engine} is not below ${engines}`);
     const total = WQCAP.totalWqSize.get(wqcap);
     if (!(config.size > 0 && config.size <= total)) return fail('EINVAL', `work queue size ${config.size} is not in 1..${total}`);
     const { registers } = physical;
@@ -77,11 +87,7 @@ export class WorkQueue {
     const { registers, capabilities } = this.#function;
     const mode = Wqcfg.Mode.of({ dedicated: 1, pasidEnable: 1, pasid, priv: 1, priority: this.#config.priority });
     yield* writeRegister(registers, Wqcfg.Mode, mode, this.#wqcfg());
-    const limits = {
-      maxTransferShift: Math.min(DEFAULT_LIMITS.maxTransferShift, GENCAP.maxTransferShift.get(capabilities.gencap)),
-      maxBatchShift: Math.min(DEFAULT_LIMITS.maxBatchShift, GENCAP.maxBatchShift.get(capabilities.gencap)),
-    };
-    yield* writeRegister(registers, Wqcfg.Limits, Wqcfg.Limits.of(limits), this.#wqcfg());
+    yield* writeRegister(registers, Wqcfg.Limits, Wqcfg.Limits.of(queueLimits(capabilities)), this.#wqcfg());
     return CMDSTATUS.error.get(yield* this.#function.command(COMMAND.ENABLE_WQ, this.index));
   }
 

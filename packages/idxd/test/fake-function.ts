@@ -1,0 +1,205 @@
+// A physical function that does what it is told without doing anything: registers that keep what is written, commands that
+// end at once (or fail when asked to), and a host around it with both remappings.
+import { bufferMemory, Executor, noTrace, plainState, RegisterFile } from '@siov/base';
+import type { AccessPort, AccessSize, Image, Steps, Trace, Width } from '@siov/base';
+import {
+  bar0Windows, CMD, CMDCAP, CMDSTATUS, COMMAND, configWindow, DSA_SPR, ENGCAP, GENCAP, GRPCAP, IMS_ENTRY_SIZE, ImsEntry, INTCAUSE, layoutOf, MSGCTL,
+  MSIX_PBA, MSIX_TABLE, MsixEntry, OFFSETS, OFFSETS_HI, OPCAP, placementsOf, portalOf, VERSION, WQCAP, Wqcfg,
+} from '@siov/datasheet';
+import type { DsaProfile } from '@siov/datasheet';
+import { PciDevice } from '@siov/device';
+import { InterruptRemapping, Iommu } from '@siov/iommu';
+import { IrqCore, msiDomainOf, VectorDomain } from '@siov/irq';
+import { VFIO_PCI_IRQ, VFIO_PCI_REGION } from '@siov/vfio';
+import type { IrqSet } from '@siov/vfio';
+import { DEFAULT_QUEUE, HostDriver, MDEV_TYPE } from '../src/index.ts';
+import type { VirtualDevice, WorkQueueConfig } from '../src/index.ts';
+
+const REQUESTER_ID = 0x6a08;
+
+export class FakeFunction {
+  readonly profile: DsaProfile;
+  readonly config: AccessPort;
+  readonly bar0: AccessPort;
+  /** Commands since the last look, as `ENABLE_WQ(0)`. */
+  readonly commands: string[] = [];
+  /** Descriptors, as the page they came to. */
+  readonly submissions: string[] = [];
+  /** The error a command code ends with. */
+  readonly errors = new Map<number, number>();
+  readonly registers: RegisterFile;
+  readonly #configFile: RegisterFile;
+  readonly portals = {
+    submit: (offset: number, descriptor: Uint8Array) => this.#submit(offset, descriptor),
+    *enqueue() {
+      return false;
+    },
+  };
+
+  constructor(profile: DsaProfile, message: (address: bigint, data: number) => Steps<void>) {
+    this.profile = profile;
+    this.#configFile = new RegisterFile(plainState, 'fake/config', 4096, placementsOf([configWindow()]));
+    this.#configFile.set(MSGCTL, MSGCTL.of({ tableSize: profile.msix.count - 1 }));
+    this.#configFile.set(MSIX_TABLE, MSIX_TABLE.of({ bir: 0, offset8: profile.msix.table / 8 }));
+    this.#configFile.set(MSIX_PBA, MSIX_PBA.of({ bir: 0, offset8: profile.msix.pba / 8 }));
+    this.registers = new RegisterFile(plainState, 'fake/bar0', profile.bar0Size, placementsOf(bar0Windows(profile)));
+    const { registers } = this;
+    registers.set(VERSION, profile.VERSION);
+    registers.set(GENCAP, profile.GENCAP);
+    registers.set(WQCAP, profile.WQCAP);
+    registers.set(GRPCAP, profile.GRPCAP);
+    registers.set(ENGCAP, profile.ENGCAP);
+    registers.set(OPCAP[0], profile.OPCAP);
+    registers.set(OFFSETS, profile.OFFSETS);
+    registers.set(OFFSETS_HI, profile.OFFSETS_HI);
+    registers.set(CMDCAP, profile.CMDCAP);
+    this.config = port(this.#configFile, function* () {});
+    this.bar0 = port(registers, (offset, value) => this.#written(offset, value, message));
+  }
+
+  ims(slot: number): { mask: number; pasidEnable: number; pasid: number; data: number } {
+    const at = layoutOf(this.profile).offsets.ims + slot * IMS_ENTRY_SIZE;
+    const { mask, pasidEnable, pasid } = ImsEntry.Control.decode(this.registers.get(ImsEntry.Control, at + ImsEntry.Control.offset));
+    return { mask, pasidEnable, pasid, data: this.registers.get(ImsEntry.Data, at + ImsEntry.Data.offset) };
+  }
+
+  mode(): ReturnType<typeof Wqcfg.Mode.decode> {
+    return Wqcfg.Mode.decode(this.registers.get(Wqcfg.Mode, layoutOf(this.profile).offsets.wqcfg + Wqcfg.Mode.offset));
+  }
+
+  *#written(offset: number, value: number, message: (address: bigint, data: number) => Steps<void>): Steps<void> {
+    if (offset !== CMD.offset) return;
+    const { operand, code, requestInterrupt } = CMD.decode(CMD.image(value));
+    const name = Object.entries(COMMAND).find(([, each]) => each === code)?.[0] ?? String(code);
+    this.commands.push(`${name}(${operand})`);
+    this.registers.set(CMDSTATUS, CMDSTATUS.of({ error: this.errors.get(code) ?? 0 }));
+    if (requestInterrupt === 0) return;
+    this.registers.set(INTCAUSE, INTCAUSE.of({ commandCompletion: 1 }));
+    const at = this.profile.msix.table;
+    const masked = MsixEntry.Control.mask.get(this.registers.get(MsixEntry.Control, at + 12)) === 1;
+    if (masked || MSGCTL.enable.get(this.#configFile.get(MSGCTL)) === 0) return;
+    yield* message(BigInt(this.registers.get(MsixEntry.AddressLo, at)), this.registers.get(MsixEntry.Data, at + 8));
+  }
+
+  *#submit(offset: number, descriptor: Uint8Array): Steps<void> {
+    const portal = portalOf(offset);
+    this.submissions.push(`wq ${portal?.wq} ${portal?.limited === true ? 'limited' : 'unlimited'} ${portal?.ims === true ? 'IMS' : 'MSI-X'} +${offset & 0xfff}:${descriptor.length}`);
+  }
+}
+
+/** Words behind a bus; a write is done, then noticed. */
+function port(file: RegisterFile, written: (offset: number, value: number) => Steps<void>): AccessPort {
+  function* write(offset: number, size: AccessSize, value: number): Steps<void> {
+    file.write(offset, size, value, () => true);
+    yield* written(offset, value);
+  }
+  return {
+    *read(offset, size) {
+      return file.read(offset, size);
+    },
+    *read64(offset) {
+      return BigInt(file.read(offset, 4)) | (BigInt(file.read(offset + 4, 4)) << 32n);
+    },
+    write,
+    *write64(offset, value) {
+      yield* write(offset, 4, Number(value & 0xffffffffn));
+      yield* write(offset + 4, 4, Number(value >> 32n));
+    },
+  };
+}
+
+interface Declared<N extends string, W extends Width> {
+  readonly offset: number;
+  readonly width: W;
+  image(raw: number | bigint): Image<N, W>;
+}
+
+export interface FakeHostOptions {
+  readonly profile?: DsaProfile;
+  readonly scalable?: boolean;
+  readonly trace?: Trace;
+  readonly executor?: Executor;
+}
+
+/** The host, before the driver came. */
+export function makeHost({ profile = DSA_SPR, scalable = true, trace = noTrace, executor = new Executor() }: FakeHostOptions = {}) {
+  const core = new IrqCore({ state: plainState, trace, spawn: (agent, steps) => executor.spawn(agent, steps) }, { name: 'host', cpus: 1, nrIrqs: 256, threadAgent: String });
+  const vectors = new VectorDomain(core);
+  const iommu = new Iommu({ state: plainState, trace }, { scalable });
+  const remapping = new InterruptRemapping({ state: plainState, trace }, vectors);
+  const fake = new FakeFunction(profile, (address, data) => remapping.message(REQUESTER_ID, address, data));
+  const resources = { config: fake.config, bars: { 0: fake.bar0 }, portals: fake.portals };
+  const device = new PciDevice('dsa0', { state: plainState, requesterId: REQUESTER_ID, resources });
+  iommu.probeDevice(device);
+  executor.spawn({ name: 'HI', layer: 'irq' }, vectors.interrupts(0));
+  const run = <T>(steps: Steps<T>): T => executor.run({ name: 'HK', layer: 'test' }, steps);
+  return {
+    executor, core, vectors, iommu, remapping, fake, device, run,
+    probe: (config: WorkQueueConfig = DEFAULT_QUEUE) => run(HostDriver.probe({ core, iommu, interruptParent: remapping.domain }, device, config)),
+    counters: () => ({
+      virqs: core.used, ...vectors.counters, ...remapping.counters, ...iommu.counters,
+      slots: msiDomainOf(device, 'secondary')?.slots.used ?? 0, domains: Number(msiDomainOf(device) !== undefined) + Number(msiDomainOf(device, 'secondary') !== undefined),
+    }),
+  };
+}
+
+export type FakeHost = ReturnType<typeof makeHost>;
+
+/** A mediated device of the fake function, and a user of its uAPI. */
+export function makeVirtual(options: FakeHostOptions = {}) {
+  const host = makeHost(options);
+  const driver = host.probe();
+  if (!driver.ok) throw new Error(driver.message);
+  const created = host.run(driver.value.mdevs.create(MDEV_TYPE));
+  if (!created.ok) throw new Error(created.message);
+  return { ...host, driver: driver.value, mdev: created.value, ...user(host, created.value.driver) };
+}
+
+export function user(host: FakeHost, virtual: VirtualDevice) {
+  const { run, fake } = host;
+  const { vfio } = virtual;
+  const signals = [0, 0];
+  const must = (result: { ok: boolean }) => {
+    if (!result.ok) throw new Error(JSON.stringify(result));
+  };
+  const bytes = (index: number, offset: number, length: number): Uint8Array => {
+    const into = new Uint8Array(length);
+    must(run(vfio.regionRead(index, offset, into)));
+    return into;
+  };
+  const region = (index: number) => ({
+    read<N extends string, W extends Width>(register: Declared<N, W>, base = 0): Image<N, W> {
+      const view = new DataView(bytes(index, base + register.offset, register.width / 8).buffer);
+      return register.image(register.width === 64 ? view.getBigUint64(0, true) : register.width === 32 ? view.getUint32(0, true) : register.width === 16 ? view.getUint16(0, true) : view.getUint8(0));
+    },
+    write<N extends string, W extends Width>(register: Declared<N, W>, image: number | bigint, base = 0): void {
+      const from = new Uint8Array(8);
+      new DataView(from.buffer).setBigUint64(0, BigInt(image), true);
+      must(run(vfio.regionWrite(index, base + register.offset, from.subarray(0, register.width / 8))));
+    },
+  });
+  const bar0 = region(VFIO_PCI_REGION.BAR0);
+  const setIrqs = (start: number, fds: readonly boolean[]) => {
+    const data: IrqSet['data'] = {
+      kind: 'eventfd',
+      fds: fds.map((armed, each) => (armed ? { name: `v${start + each}`, signal: () => { signals[start + each] = (signals[start + each] ?? 0) + 1; }, close() {} } : null)),
+    };
+    return run(vfio.setIrqs({ index: VFIO_PCI_IRQ.MSIX, start, count: fds.length, action: 'trigger', data }));
+  };
+  return {
+    virtual, vfio, signals, bytes, bar0, setIrqs,
+    config: region(VFIO_PCI_REGION.CONFIG),
+    dump: (index: number, length: number) => Array.from(new Uint32Array(bytes(index, 0, length).buffer)),
+    /** Writes CMD; gives CMDSTATUS, and what the function was asked to do. */
+    command(code: number, operand = 0, interrupt = false): { error: number; result: number; physical: string[] } {
+      fake.commands.length = 0;
+      bar0.write(CMD, (((interrupt ? 0x80000000 : 0) | (code << 20)) + operand) >>> 0);
+      const { error, result, active } = CMDSTATUS.decode(bar0.read(CMDSTATUS));
+      if (active !== 0) throw new Error('the guest sees CMDSTATUS active');
+      return { error, result, physical: fake.commands.splice(0) };
+    },
+    mapMemory: (size: number) => must(run(vfio.dmaMap({ iova: 0n, size: BigInt(size), readable: true, writable: true, memory: bufferMemory(new Uint8Array(size)) }))),
+    disable: () => run(vfio.setIrqs({ index: VFIO_PCI_IRQ.MSIX, start: 0, count: 0, action: 'trigger', data: { kind: 'none' } })),
+  };
+}
+

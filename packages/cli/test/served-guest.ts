@@ -10,9 +10,8 @@ import { realNow } from '@siov/scenarios';
 import { serveDsa } from '../src/serving.ts';
 import type { Serving } from '../src/serving.ts';
 
-/** Found or fetched once; where there are none and none may be fetched, the reason is printed and tests are skipped. */
-export const { assets, reason } = await requireAssets();
-if (assets === undefined) process.stderr.write(`real-guest tests are skipped: ${reason}\n`);
+/** Found or fetched once; where there are none and none may be fetched, tests are skipped, which the run ends by saying. */
+export const { assets } = await requireAssets();
 
 export interface Served {
   readonly serving: Serving;

@@ -1,0 +1,151 @@
+// A function that writes down every access to its registers, ends every command at once, and has an interrupt controller.
+import { Executor, noTrace, plainState, RegisterFile } from '@siov/base';
+import type { AccessPort, AccessSize, Steps } from '@siov/base';
+import {
+  bar0Windows, CMD, CMDCAP, CMDSTATUS, COMMAND, configWindow, DSA_SMALL, ENGCAP, GENCAP, GENSTS, GRPCAP, INTCAUSE, layoutOf, MSGCTL, MSIX_PBA, MSIX_TABLE, MsixEntry,
+  OFFSETS, OFFSETS_HI, OPCAP, PCICMD, placementsOf, SWERROR0, VERSION, WQCAP, Wqcfg,
+} from '@siov/datasheet';
+import type { DsaProfile } from '@siov/datasheet';
+import { PciDevice } from '@siov/device';
+import { IrqCore, parseVectorMsg, VectorDomain } from '@siov/irq';
+import type { IrqDomain, MsiAllocInfo } from '@siov/irq';
+import { GuestDriver } from '../src/index.ts';
+
+/** As a virtual device says: one dedicated queue, fixed by its host, and handles on request. */
+export const FIXED: DsaProfile = {
+  ...DSA_SMALL,
+  GENCAP: GENCAP.of({ commandCapabilities: 1, maxTransferShift: 21, maxBatchShift: 5 }),
+  WQCAP: WQCAP.of({ totalWqSize: 16, numberOfWqs: 1, dedicatedMode: 1 }),
+  ENGCAP: ENGCAP.of({ numberOfEngines: 1 }),
+  OFFSETS: OFFSETS.of({ grpcfg: 3, wqcfg: 4, msixperm: 2 }),
+  msix: { count: 2, table: 0x2000, pba: 0x3000 },
+};
+
+/** Handles are not the vector's number: a driver that mixes them up is seen. */
+export const HANDLE_OFFSET = 0x40;
+
+export interface FunctionOptions {
+  readonly profile?: DsaProfile;
+  readonly mode?: Parameters<typeof Wqcfg.Mode.of>[0];
+  readonly state?: number;
+  readonly nrIrqs?: number;
+}
+
+export function makeGuest({ profile = FIXED, mode = { dedicated: 1 }, state = 0, nrIrqs = 64 }: FunctionOptions = {}) {
+  const executor = new Executor();
+  const core = new IrqCore({ state: plainState, trace: noTrace, spawn: (agent, steps) => executor.spawn(agent, steps) }, { name: 'guest', cpus: 1, nrIrqs, threadAgent: String });
+  const vectors = new VectorDomain(core);
+  executor.spawn({ name: 'VC0 irq', layer: 'irq' }, vectors.interrupts(0));
+  const config = new RegisterFile(plainState, 'config', 4096, placementsOf([configWindow()]));
+  config.set(MSGCTL, MSGCTL.of({ tableSize: profile.msix.count - 1 }));
+  config.set(MSIX_TABLE, MSIX_TABLE.of({ bir: 0, offset8: profile.msix.table / 8 }));
+  config.set(MSIX_PBA, MSIX_PBA.of({ bir: 0, offset8: profile.msix.pba / 8 }));
+  const bar0 = new RegisterFile(plainState, 'bar0', profile.bar0Size, placementsOf(bar0Windows(profile)));
+  bar0.set(VERSION, profile.VERSION);
+  bar0.set(GENCAP, profile.GENCAP);
+  bar0.set(WQCAP, profile.WQCAP);
+  bar0.set(GRPCAP, profile.GRPCAP);
+  bar0.set(ENGCAP, profile.ENGCAP);
+  bar0.set(OPCAP[0], profile.OPCAP);
+  bar0.set(OFFSETS, profile.OFFSETS);
+  bar0.set(OFFSETS_HI, profile.OFFSETS_HI);
+  bar0.set(CMDCAP, profile.CMDCAP);
+  bar0.set(GENSTS, GENSTS.of({ state }));
+  bar0.set(Wqcfg.Mode, Wqcfg.Mode.of(mode), layoutOf(profile).offsets.wqcfg + Wqcfg.Mode.offset);
+
+  const log: string[] = [];
+  const errors = new Map<number, number>();
+  const submissions: { offset: number; bytes: Uint8Array }[] = [];
+  const hex = (value: number | bigint) => value.toString(16);
+  const { table } = profile.msix;
+
+  function* fire(vector: number): Steps<void> {
+    const at = table + vector * 16;
+    const masked = MsixEntry.Control.mask.get(bar0.get(MsixEntry.Control, at + MsixEntry.Control.offset)) === 1;
+    const control = MSGCTL.decode(config.get(MSGCTL));
+    if (masked || control.enable === 0 || control.functionMask === 1) return;
+    const target = parseVectorMsg(BigInt(bar0.get(MsixEntry.AddressLo, at)), bar0.get(MsixEntry.Data, at + MsixEntry.Data.offset));
+    if (target !== null) yield* vectors.raise(target.cpu, target.vector);
+  }
+  function* cause(values: Parameters<typeof INTCAUSE.of>[0]): Steps<void> {
+    bar0.set(INTCAUSE, INTCAUSE.image(bar0.get(INTCAUSE) | INTCAUSE.of(values)));
+    yield* fire(0);
+  }
+  function* command(value: number): Steps<void> {
+    const { operand, code, requestInterrupt } = CMD.decode(CMD.image(value));
+    const result = code === COMMAND.REQUEST_INTERRUPT_HANDLE ? operand + HANDLE_OFFSET : 0;
+    bar0.set(CMDSTATUS, CMDSTATUS.of({ error: errors.get(code) ?? 0, result }));
+    if (requestInterrupt === 1) yield* cause({ commandCompletion: 1 });
+  }
+  /** MSI-X by name, everything else as reference/dsa.md has it: width and offset. */
+  const where = (offset: number, size: number) => {
+    const inTable = offset - table;
+    if (inTable < 0 || inTable >= profile.msix.count * 16) return `${size * 8} ${hex(offset)}`;
+    return `MSIX[${inTable >> 4}].${['ADDRESS_LO', 'ADDRESS_HI', 'DATA', 'CONTROL'][(inTable & 15) >> 2]}`;
+  };
+  const registers: AccessPort = {
+    *read(offset, size) {
+      log.push(`R${where(offset, size)}`);
+      return bar0.read(offset, size);
+    },
+    *read64(offset) {
+      log.push(`R${where(offset, 8)}`);
+      return BigInt(bar0.read(offset, 4)) | (BigInt(bar0.read(offset + 4, 4)) << 32n);
+    },
+    *write(offset, size, value) {
+      // Vectors differ from machine to machine; that the message is written matters.
+      const isMessage = offset >= table && offset < table + profile.msix.count * 16 && (offset & 12) !== 12;
+      log.push(`W${where(offset, size)}${isMessage ? '' : ` = ${hex(value)}`}`);
+      bar0.write(offset, size, value);
+      if (offset === CMD.offset) yield* command(value);
+    },
+    *write64(offset, value) {
+      log.push(`W${where(offset, 8)} = ${hex(value)}`);
+      bar0.write(offset, 4, Number(value & 0xffffffffn));
+      bar0.write(offset + 4, 4, Number(value >> 32n));
+    },
+  };
+  const space: AccessPort = {
+    *read(offset, size) {
+      return config.read(offset, size);
+    },
+    *write(offset, size: AccessSize, value) {
+      const name = offset === PCICMD.offset ? 'PCICMD' : offset === MSGCTL.offset ? 'MSGCTL' : hex(offset);
+      log.push(`W${name} = ${hex(value)}`);
+      config.write(offset, size, value);
+    },
+    *read64() {
+      return 0n;
+    },
+    *write64() {},
+  };
+  const portals = {
+    *submit(offset: number, bytes: Uint8Array): Steps<void> {
+      log.push(`portal ${hex(offset)}:${bytes.length}`);
+      submissions.push({ offset, bytes });
+    },
+    *enqueue() {
+      return false;
+    },
+  };
+  const device = new PciDevice('vdsa0', { state: plainState, requesterId: 0x100, resources: { config: space, bars: { 0: registers }, portals } });
+  const run = <T>(steps: Steps<T>): T => executor.run({ name: 'VC0', layer: 'guest' }, steps);
+  return {
+    executor, core, vectors, log, errors, submissions, bar0, device, run, fire: (vector: number) => run(fire(vector)), cause: (values: Parameters<typeof INTCAUSE.of>[0]) => run(cause(values)),
+    take: () => log.splice(0),
+    softwareError: () => bar0.set(SWERROR0, SWERROR0.of({ valid: 1, error: 0x19 })),
+    probe: () => run(GuestDriver.probe(core, device, vectors.domain as IrqDomain<MsiAllocInfo>)),
+    counters: () => ({ virqs: core.used, ...vectors.counters }),
+  };
+}
+
+/** A guest whose driver is bound. */
+export function bound(options: FunctionOptions = {}) {
+  const guest = makeGuest(options);
+  const probed = guest.probe();
+  if (!probed.ok) throw new Error(probed.message);
+  const [queue] = probed.value.queues;
+  if (queue === undefined) throw new Error('no queue');
+  guest.take();
+  return { ...guest, driver: probed.value, queue };
+}

@@ -15,6 +15,8 @@ export interface Running {
   readonly child: ChildProcess;
   /** Resolves when it has printed `text` on standard output. Rejects when it ends without. */
   printed(text: string): Promise<void>;
+  /** The same for standard error. */
+  said(text: string): Promise<void>;
   readonly ended: Promise<Outcome>;
 }
 
@@ -23,26 +25,32 @@ export function startSiov(args: readonly string[], env: NodeJS.ProcessEnv = {}):
   let stdout = '';
   let stderr = '';
   const waiting = new Set<() => void>();
+  const look = () => {
+    for (const each of waiting) each();
+  };
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     stdout += text;
-    for (const look of waiting) look();
+    look();
   });
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+    look();
+  });
   const ended = new Promise<Outcome>((resolve) => {
     child.once('close', (status) => resolve({ status, stdout, stderr }));
   });
-  const printed = (text: string) =>
+  const until = (text: string, output: () => string) =>
     new Promise<void>((resolve, reject) => {
-      const look = () => {
-        if (!stdout.includes(text)) return;
-        waiting.delete(look);
+      const found = () => {
+        if (!output().includes(text)) return;
+        waiting.delete(found);
         resolve();
       };
-      waiting.add(look);
+      waiting.add(found);
       void ended.then(() => reject(new Error(`siov ended without printing ${text}: ${stderr}`)));
-      look();
+      found();
     });
-  return { child, printed, ended };
+  return { child, printed: (text) => until(text, () => stdout), said: (text) => until(text, () => stderr), ended };
 }
 
 export function siov(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Outcome> {

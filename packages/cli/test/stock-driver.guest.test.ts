@@ -1,8 +1,11 @@
 // A stock Linux kernel's stock idxd driver on our device, in a real QEMU.
+import { readdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { dsaShell, readPciFunctions } from '@siov/guest-harness';
-import { assets, bootWithIdxd, configureQueue, interruptCount, kernelComplaints, served } from './served-guest.ts';
-import { siov } from './siov.ts';
+import { assets, bootWithIdxd, configureQueue, interruptCount, kernelComplaints, qemusOf, served } from './served-guest.ts';
+import { siov, startSiov } from './siov.ts';
 
 const ROUNDS = 10;
 
@@ -19,6 +22,16 @@ describe.skipIf(assets === undefined)('the stock driver', () => {
     const names = (kind: string, count: number) => Array.from({ length: count }, (_, index) => `${kind}0.${index}`);
     expect(result.stdout.trim().split('\n').sort()).toEqual(['dsa0', ...names('engine', 4), ...names('group', 4), ...names('wq', 8)]);
     expect([result.status, status]).toEqual([7, 7]);
+  });
+
+  test.each(['booting Linux', 'loading idxd'])('interrupted when it says %j, siov guest leaves no process and no file behind', async (text) => {
+    const before = leftovers();
+    const running = startSiov(['guest', '--run', 'sleep 600']);
+    await running.said(text);
+    running.child.kill('SIGINT');
+    const { status, stderr } = await running.ended;
+    expect([status, stderr.includes('Error')]).toEqual([130, false]);
+    await expect.poll(leftovers, { timeout: 10_000 }).toEqual(before);
   });
 
   test.each([
@@ -77,4 +90,10 @@ describe.skipIf(assets === undefined)('the stock driver', () => {
 function asksForInterrupt({ agent, from, operation, values }: { agent: string; from: string; operation: string; values: Readonly<Record<string, unknown>> }): boolean {
   const isGuests = agent === 'VC0/host' && from === 'vfio';
   return isGuests && (operation === 'register_write' || operation === 'write32') && values['register'] === 'CMD' && Number(values['value']) >= 2 ** 31;
+}
+
+/** Sockets of ours in the temporary folder, and QEMUs attached to them. */
+function leftovers(): string[] {
+  const folders = readdirSync(tmpdir()).filter((name) => /^siov-[A-Za-z0-9]{6}$/.test(name));
+  return [...folders, ...qemusOf(join(tmpdir(), 'siov-')).map((pid) => `QEMU ${pid}`)];
 }

@@ -1,6 +1,6 @@
 // siov guest: a stock kernel in a real QEMU with our device attached; runs a command in it and returns its status.
 import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Option } from 'commander';
 import type { Command } from 'commander';
@@ -42,15 +42,28 @@ async function guest(options: GuestOptions): Promise<void> {
   const progress = new Progress(options.json !== true);
   const assets = await provision({ kernel: options.kernel, onProgress: (event) => progress.provisioning(event) });
   const folder = await mkdtemp(join(tmpdir(), 'siov-'));
+  const interrupt = interruptible();
   try {
-    process.exitCode = await runInGuest(options, assets, progress, join(folder, 'dsa.sock'), seconds * 1000);
+    process.exitCode = await runInGuest(options, { assets, progress, socketPath: join(folder, 'dsa.sock'), timeoutMs: seconds * 1000, signal: interrupt.signal });
+  } catch (error) {
+    if (interrupt.status === null) throw error;
+    process.exitCode = interrupt.status;
   } finally {
+    interrupt.done();
     progress.done();
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-async function runInGuest(options: GuestOptions, assets: GuestAssets, progress: Progress, socketPath: string, timeoutMs: number): Promise<number> {
+interface Boot {
+  readonly assets: GuestAssets;
+  readonly progress: Progress;
+  readonly socketPath: string;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
+async function runInGuest(options: GuestOptions, { assets, progress, socketPath, timeoutMs, signal }: Boot): Promise<number> {
   const trace = options.trace === undefined ? undefined : new TraceFile(options.trace);
   const { server } = serveDsa({
     socketPath,
@@ -62,8 +75,7 @@ async function runInGuest(options: GuestOptions, assets: GuestAssets, progress: 
   });
   try {
     progress.say(`booting Linux ${assets.kernel.release}`);
-    await using booted = await Guest.boot({ assets, vfioUserSocket: socketPath });
-    const stop = stopOnSignal(booted);
+    await using booted = await Guest.boot({ assets, vfioUserSocket: socketPath, signal });
     progress.say('loading idxd');
     const { movdir64b } = await buildTestModules(assets.kernel);
     for (const module of [movdir64b, 'idxd'] as const) {
@@ -72,7 +84,6 @@ async function runInGuest(options: GuestOptions, assets: GuestAssets, progress: 
     }
     progress.done();
     const result = await booted.run(options.run ?? DEFAULT_COMMAND, { timeoutMs });
-    stop();
     if (options.json === true) {
       const { status, stdout, stderr } = result;
       process.stdout.write(`${JSON.stringify({ status, stdout, stderr, kernel: assets.kernel.release })}\n`);
@@ -87,12 +98,23 @@ async function runInGuest(options: GuestOptions, assets: GuestAssets, progress: 
   }
 }
 
-/** Interrupted: QEMU goes first, then the pending command fails and everything unwinds. */
-function stopOnSignal(booted: Guest): () => void {
-  const stop = () => void booted.kill();
-  const signals = ['SIGINT', 'SIGTERM'] as const;
-  for (const signal of signals) process.once(signal, stop);
-  return () => {
-    for (const signal of signals) process.removeListener(signal, stop);
+/** SIGINT and SIGTERM as an abort: QEMU goes first, then everything unwinds, and the status is the shell's for the signal. */
+function interruptible(): { readonly signal: AbortSignal; readonly status: number | null; done(): void } {
+  const controller = new AbortController();
+  let status: number | null = null;
+  const handlers = (['SIGINT', 'SIGTERM'] as const).map((name) => {
+    const handler = () => {
+      status = 128 + constants.signals[name];
+      controller.abort();
+    };
+    process.once(name, handler);
+    return () => process.removeListener(name, handler);
+  });
+  return {
+    signal: controller.signal,
+    get status() {
+      return status;
+    },
+    done: () => handlers.forEach((remove) => remove()),
   };
 }

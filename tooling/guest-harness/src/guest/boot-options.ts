@@ -25,6 +25,8 @@ export interface BootOptions {
   readonly verbose?: boolean;
   /** Time limit of the boot in milliseconds. Default 90,000, about five times what a busy machine needs. */
   readonly timeoutMs?: number;
+  /** Aborting it ends QEMU at once, during the boot and after; whatever waits for the guest throws QEMU. */
+  readonly signal?: AbortSignal;
   /** Every line of the guest's console, as it comes. */
   readonly onConsole?: (line: string) => void;
 }

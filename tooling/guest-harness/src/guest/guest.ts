@@ -62,6 +62,7 @@ export class Guest {
     const qemu = await QemuProcess.start(assets.qemu.command, qemuArguments(options), image, log);
     const channel = new AgentChannel(qemu.agent);
     void qemu.exited.then(() => channel.close(qemu.failure('during the boot')));
+    endOnAbort(options.signal, qemu, channel);
     const timer = setTimeout(() => {
       channel.close(new GuestError('TIMEOUT', qemu.withTail(`the guest did not come up within ${timeoutMs / 1000} s`)));
     }, timeoutMs);
@@ -167,6 +168,18 @@ export class Guest {
       throw new GuestError('TIMEOUT', this.#qemu.withTail(error.message), { cause: error });
     }
   }
+}
+
+/** Holds no reference to the guest once it is gone. */
+function endOnAbort(signal: AbortSignal | undefined, qemu: QemuProcess, channel: AgentChannel): void {
+  if (signal === undefined) return;
+  const end = () => {
+    channel.close(new GuestError('QEMU', 'the guest was interrupted'));
+    void qemu.kill();
+  };
+  if (signal.aborted) return end();
+  signal.addEventListener('abort', end, { once: true });
+  void qemu.exited.then(() => signal.removeEventListener('abort', end));
 }
 
 function toResult({ status, stdout, stderr }: AgentReply): CommandResult {

@@ -2,7 +2,7 @@
 import { describeFailure, fail, Lock, ok, point, waitUntil } from '@siov/base';
 import type { Result, Steps } from '@siov/base';
 import {
-  CMD, CMDSTATUS, COMMAND, COMMAND_ERROR, command, DEVICE_STATE, ENGCAP, GENCAP, GENCTRL, GENSTS, GRPCAP, INTCAUSE, OFFSETS,
+  CMD, CMDCAP, CMDSTATUS, COMMAND, COMMAND_ERROR, command, DEVICE_STATE, ENGCAP, GENCAP, GENCTRL, GENSTS, GRPCAP, INTCAUSE, OFFSETS,
   OPCAP, PCICMD, SWERROR0, VERSION, WQCAP,
 } from '@siov/datasheet';
 import type { CommandCode } from '@siov/datasheet';
@@ -23,6 +23,8 @@ export interface Capabilities {
   readonly engcap: typeof ENGCAP.reset;
   readonly opcap: (typeof OPCAP)[0]['reset'];
   readonly offsets: typeof OFFSETS.reset;
+  /** Interrupt handles have to be asked for. */
+  readonly handles: boolean;
 }
 
 export type ProbeErrno = 'ENODEV' | 'ENXIO' | 'ENOSPC' | 'EINVAL' | 'EBUSY' | 'EEXIST' | 'ERANGE' | 'EIO';
@@ -135,9 +137,13 @@ function* resetDevice(registers: PciDevice['resources']['config']): Steps<void> 
 }
 
 function* readCapabilities(registers: PciDevice['resources']['config']): Steps<Capabilities> {
+  const version = yield* readRegister(registers, VERSION);
+  const gencap = yield* readRegister(registers, GENCAP);
+  const commands = GENCAP.commandCapabilities.get(gencap) === 1 ? CMDCAP.commands.get(yield* readRegister(registers, CMDCAP)) : 0;
   return {
-    version: yield* readRegister(registers, VERSION),
-    gencap: yield* readRegister(registers, GENCAP),
+    version,
+    gencap,
+    handles: ((commands >>> COMMAND.REQUEST_INTERRUPT_HANDLE) & 1) === 1,
     grpcap: yield* readRegister(registers, GRPCAP),
     engcap: yield* readRegister(registers, ENGCAP),
     wqcap: yield* readRegister(registers, WQCAP),

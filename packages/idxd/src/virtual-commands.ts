@@ -130,15 +130,16 @@ function* ifEnabled({ registers, queue }: CommandTargets, code: CommandCode): St
   return success;
 }
 
-/** The handle is the slot of the host's message store: the guest's descriptors name it, the PASID check guards it. */
-function* requestHandle({ triggers }: CommandTargets, operand: number): Steps<typeof CMDSTATUS.reset> {
+/** The handle is that of the slot in the host's message store: the guest's descriptors name it, the PASID check guards it. */
+function* requestHandle({ triggers, queue }: CommandTargets, operand: number): Steps<typeof CMDSTATUS.reset> {
   if (operand > HANDLE_OPERAND) return failed(COMMAND_ERROR.RESERVED_FIELD);
   const { index, ims } = handleOfOperand(operand);
   if (ims) return failed(COMMAND_ERROR.NO_INTERRUPT_HANDLE);
   if (index === 0 || index >= VIRTUAL_VECTORS) return failed(COMMAND_ERROR.INTERRUPT_INDEX);
   const ready = yield* triggers.resume(index);
   const slot = triggers.hwirq(index);
-  return ready.ok && slot.ok ? CMDSTATUS.of({ error: SUCCESS, result: slot.value }) : failed(COMMAND_ERROR.NO_INTERRUPT_HANDLE);
+  const handle = ready.ok && slot.ok ? yield* queue.requestHandle(slot.value) : slot;
+  return ready.ok && handle.ok ? CMDSTATUS.of({ error: SUCCESS, result: handle.value }) : failed(COMMAND_ERROR.NO_INTERRUPT_HANDLE);
 }
 
 /**
@@ -146,12 +147,13 @@ function* requestHandle({ triggers }: CommandTargets, operand: number): Steps<ty
  * masks the vector, so this is the moment. Linux gives the handle, the specification asks for the table index: either
  * is taken.
  */
-function* releaseHandle({ triggers }: CommandTargets, operand: number): Steps<typeof CMDSTATUS.reset> {
+function* releaseHandle({ triggers, queue }: CommandTargets, operand: number): Steps<typeof CMDSTATUS.reset> {
   if (operand > HANDLE_OPERAND) return failed(COMMAND_ERROR.RESERVED_FIELD);
   const { index, ims } = handleOfOperand(operand);
   for (let vector = 1; vector < VIRTUAL_VECTORS && !ims; vector++) {
     const slot = triggers.hwirq(vector);
-    if (!slot.ok || (slot.value !== index && vector !== index)) continue;
+    if (!slot.ok || (queue.handleOf(slot.value) !== index && vector !== index)) continue;
+    yield* queue.releaseHandle(slot.value);
     yield* triggers.idle(vector);
     return success;
   }

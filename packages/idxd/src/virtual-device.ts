@@ -70,6 +70,7 @@ export class VirtualDevice {
   /** Function level reset, also asked for by VFIO: queue aborted, registers at power-on, host interrupts untouched. */
   *#reset(): Steps<void> {
     yield* this.queue.run(COMMAND.RESET_WQ);
+    yield* this.queue.releaseHandles();
     this.#registers.resetBar0();
     this.#registers.resetConfig();
   }

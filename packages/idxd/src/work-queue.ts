@@ -1,7 +1,7 @@
 // One dedicated work queue of the physical function, set aside for a virtual device (mdev type 1dwq).
 import { fail, ok } from '@siov/base';
 import type { Result, Steps } from '@siov/base';
-import { COMMAND, CMDSTATUS, ENGCAP, GENCAP, Grpcfg, GRPCAP, GRPCFG_SIZE, OFFSETS, TABLE_OFFSET_UNIT, WQCAP, Wqcfg, wqcfgSize, wqOperand } from '@siov/datasheet';
+import { COMMAND, CMDSTATUS, ENGCAP, GENCAP, Grpcfg, GRPCAP, GRPCFG_SIZE, handleOperand, OFFSETS, TABLE_OFFSET_UNIT, WQCAP, Wqcfg, wqcfgSize, wqOperand } from '@siov/datasheet';
 import type { CommandCode } from '@siov/datasheet';
 import { readRegister, writeRegister } from '@siov/device';
 import type { Capabilities, PhysicalFunction } from './physical-function.ts';
@@ -33,6 +33,8 @@ export class WorkQueue {
   readonly #function: PhysicalFunction;
   readonly #config: WorkQueueConfig;
   readonly #claim: { owner: string | null };
+  /** Handles the function gave for entries of the message store, by entry. */
+  readonly #handles: Map<number, number>;
 
   private constructor(physical: PhysicalFunction, config: WorkQueueConfig) {
     this.index = config.index;
@@ -40,6 +42,7 @@ export class WorkQueue {
     this.#function = physical;
     this.#config = config;
     this.#claim = physical.core.ports.state.record(`${physical.device.name}/wq${config.index}`, { owner: null as string | null });
+    this.#handles = physical.core.ports.state.map(`${physical.device.name}/wq${config.index}/handles`);
   }
 
   /** Writes queue, group and engine while the device is disabled. `EINVAL`: one of them is not there. */
@@ -95,6 +98,30 @@ export class WorkQueue {
   *run(code: CommandCode): Steps<number> {
     const operand = wqOperand([this.index]);
     return operand.ok ? CMDSTATUS.error.get(yield* this.#function.command(code, operand.value)) : 0;
+  }
+
+  /** What descriptors name to use entry `slot` of the message store: its number, or what the function gives for it. */
+  *requestHandle(slot: number): Steps<Result<number, 'EIO'>> {
+    if (!this.#function.capabilities.handles) return ok(slot);
+    const status = yield* this.#function.command(COMMAND.REQUEST_INTERRUPT_HANDLE, handleOperand({ index: slot, ims: true }));
+    const error = CMDSTATUS.error.get(status);
+    if (error !== 0) return fail('EIO', `${this.#function.device.name}: no handle for entry ${slot}: error 0x${error.toString(16)}`);
+    this.#handles.set(slot, CMDSTATUS.result.get(status));
+    return ok(CMDSTATUS.result.get(status));
+  }
+
+  /** The handle in use for `slot`. */
+  handleOf(slot: number): number {
+    return this.#handles.get(slot) ?? slot;
+  }
+
+  *releaseHandle(slot: number): Steps<void> {
+    if (!this.#handles.delete(slot)) return;
+    yield* this.#function.command(COMMAND.RELEASE_INTERRUPT_HANDLE, handleOperand({ index: slot, ims: true }));
+  }
+
+  *releaseHandles(): Steps<void> {
+    for (const slot of this.#handles.keys()) yield* this.releaseHandle(slot);
   }
 
   #wqcfg(): number {

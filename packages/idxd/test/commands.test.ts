@@ -1,8 +1,8 @@
 // Every command of the virtual device, what it makes the function do, and every error it can give (dsa.md 3.2, 3.3;
 // kernel.md 8.3).
 import { describe, expect, test } from 'vitest';
-import { CMD, CMDSTATUS, COMMAND, GENCTRL, GENSTS, INTCAUSE, PCICMD, SWERROR0, Wqcfg } from '@siov/datasheet';
-import { makeVirtual } from './fake-function.ts';
+import { CMD, CMDSTATUS, COMMAND, DSA_SMALL, GENCTRL, GENSTS, INTCAUSE, PCICMD, SWERROR0, Wqcfg } from '@siov/datasheet';
+import { HANDLE_OFFSET, makeVirtual } from './fake-function.ts';
 
 const BUS_MASTER = 6;
 const WQCFG = 0x400;
@@ -210,6 +210,22 @@ describe('interrupt handles', () => {
     expect(command(COMMAND.REQUEST_INTERRUPT_HANDLE, 1).error).toBe(0);
     expect(counters()).toEqual(held);
     expect(command(COMMAND.RELEASE_INTERRUPT_HANDLE, HANDLE_IMS).error).toBe(0x41);
+  });
+
+  test('of a function that gives handles are the function’s: asked for, given to the guest, released with it', () => {
+    const { command, setIrqs, fake, vfio, run } = makeVirtual({ profile: DSA_SMALL });
+    setIrqs(1, [true]);
+    const request = () => command(COMMAND.REQUEST_INTERRUPT_HANDLE, 1);
+    const taken = { error: 0, result: HANDLE_OFFSET, physical: [`REQUEST_INTERRUPT_HANDLE(${HANDLE_IMS})`] };
+    const given = { error: 0, result: 0, physical: [`RELEASE_INTERRUPT_HANDLE(${HANDLE_IMS})`] };
+    expect(request()).toEqual(taken);
+    expect(command(COMMAND.RELEASE_INTERRUPT_HANDLE, HANDLE_OFFSET)).toEqual(given);
+    expect([request(), command(COMMAND.RELEASE_INTERRUPT_HANDLE, 1)]).toEqual([taken, given]);
+    request();
+    run(vfio.reset());
+    expect(fake.commands).toEqual(['RESET_WQ(1)', `RELEASE_INTERRUPT_HANDLE(${HANDLE_IMS})`]);
+    fake.errors.set(COMMAND.REQUEST_INTERRUPT_HANDLE, 0x42);
+    expect(request().error).toBe(0x42);
   });
 
   test('are refused while the device has no PASID: nothing is allocated, the vector stays as it was', () => {

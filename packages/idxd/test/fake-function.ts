@@ -16,6 +16,8 @@ import { DEFAULT_QUEUE, HostDriver, MDEV_TYPE } from '../src/index.ts';
 import type { VirtualDevice, WorkQueueConfig } from '../src/index.ts';
 
 const REQUESTER_ID = 0x6a08;
+/** Handles the function gives are not its entries' numbers: a driver that mixes them up is seen. */
+export const HANDLE_OFFSET = 0x100;
 
 export class FakeFunction {
   readonly profile: DsaProfile;
@@ -72,7 +74,7 @@ export class FakeFunction {
     const { operand, code, requestInterrupt } = CMD.decode(CMD.image(value));
     const name = Object.entries(COMMAND).find(([, each]) => each === code)?.[0] ?? String(code);
     this.commands.push(`${name}(${operand})`);
-    this.registers.set(CMDSTATUS, CMDSTATUS.of({ error: this.errors.get(code) ?? 0 }));
+    this.registers.set(CMDSTATUS, CMDSTATUS.of({ error: this.errors.get(code) ?? 0, result: code === COMMAND.REQUEST_INTERRUPT_HANDLE ? (operand & 0xffff) + HANDLE_OFFSET : 0 }));
     if (requestInterrupt === 0) return;
     this.registers.set(INTCAUSE, INTCAUSE.of({ commandCompletion: 1 }));
     const at = this.profile.msix.table;

@@ -82,10 +82,12 @@ function* withMemoryEnabled<T>(config: AccessPort, body: Steps<T>): Steps<T> {
  * the host's too, which has interrupts to carry over it (vfio_exp_config_write()).
  */
 function guestConfig(config: AccessPort, functionLevelReset: () => Steps<void>): AccessPort {
+  // The bit is in the upper byte, which a guest may write alone.
+  const upper = DEVCTL.offset + 1;
   const flr = (offset: number, size: number, value: bigint) => {
-    const shift = (DEVCTL.offset - offset) * 8;
-    if (shift < 0 || DEVCTL.offset + 2 > offset + size) return false;
-    return DEVCTL.initiateFunctionLevelReset.get(DEVCTL.image(Number((value >> BigInt(shift)) & 0xffffn))) === 1;
+    if (offset > upper || offset + size <= upper) return false;
+    const written = DEVCTL.image(Number((value >> BigInt((upper - offset) * 8)) & 0xffn) << 8);
+    return DEVCTL.initiateFunctionLevelReset.get(written) === 1;
   };
   const isHosts = (offset: number, size: number) => offset < MSGCTL.offset + 2 && MSGCTL.offset < offset + size;
   function* write(offset: number, size: number, value: bigint, pass: () => Steps<void>): Steps<void> {

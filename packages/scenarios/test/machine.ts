@@ -37,13 +37,17 @@ export function attach(made: Machine) {
 
 export function bind(made: Machine) {
   const attached = attach(made);
-  const { guest, run } = attached;
+  return { ...attached, ...bindOn(attached) };
+}
+
+/** Throws with what the driver says when it cannot. */
+export function bindOn({ guest, run }: Pick<ReturnType<typeof attach>, 'guest' | 'run'>) {
   const driver = run(GuestDriver.probe(guest.core, guest.device, guest.interruptParent), 'probe');
   run(driver.enable(), 'Enable Device');
   const [queue] = driver.queues;
   if (queue === undefined) throw new Error('no queue');
   run(queue.enable(), 'Enable WQ');
-  return { ...attached, driver, queue };
+  return { driver, queue };
 }
 
 /** All that a guest does: probe, enable, a copy of each size, and everything back. */

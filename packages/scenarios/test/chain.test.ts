@@ -1,6 +1,7 @@
 // The review's flow b, from the guest's request_irq() to the entry in the device and back (kernel.md 9.2), and what the
 // review demands of it, read off the trace.
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import fc from 'fast-check';
 import type { TraceEvent } from '@siov/base';
@@ -102,7 +103,7 @@ describe('the host', () => {
   });
 
   test('R22: crosses layers only along an edge of the declaration, or back along one', () => {
-    const { packages } = JSON.parse(readFileSync(new URL('../../../tooling/layering/layers.json', import.meta.url), 'utf8')) as { packages: Record<string, { uses: string[] }> };
+    const { packages } = declaredLayers();
     const uses = (from: string, to: string) => packages[from]?.uses.includes(to) === true;
     // Hardware is nobody's package: a driver reaches it over the bus, and it reaches memory and interrupts over the bus.
     const onBus = ({ from, to, operation }: TraceEvent) =>
@@ -181,3 +182,14 @@ describe('a run', () => {
     }
   });
 });
+
+/** The declaration of the layers, read as data from the workspace this test lies in. */
+function declaredLayers(): { packages: Record<string, { uses: string[] }> } {
+  let folder = import.meta.dirname;
+  const file = () => join(folder, 'tooling', 'layering', 'layers.json');
+  while (!existsSync(file())) {
+    if (dirname(folder) === folder) throw new Error('no declaration of layers above this test');
+    folder = dirname(folder);
+  }
+  return JSON.parse(readFileSync(file(), 'utf8')) as { packages: Record<string, { uses: string[] }> };
+}

@@ -10,8 +10,6 @@ import { procInterrupts } from '@siov/irq';
 import { runMdev } from '../src/index.ts';
 import { attach, bind, copy, flow, line, machine, watched } from './machine.ts';
 
-const repository = new URL('../../..', import.meta.url).pathname;
-
 const whole = () => {
   const made = machine();
   const { guest, vcpu } = attach(made);

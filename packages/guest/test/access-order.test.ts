@@ -1,4 +1,4 @@
-// The driver's accesses, one by one, in the order of the stock driver (reference: dsa.md 5.2, 5.5 to 5.7). These lists are
+// The driver's accesses, one by one, in the order of the stock driver (Linux 7.3). These lists are
 // the contract: a device model may rely on nothing else.
 import { describe, expect, test } from 'vitest';
 import { CMDCAP, COMMAND, COMMAND_ERROR, GENCAP } from '@siov/datasheet';

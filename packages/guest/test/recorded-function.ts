@@ -77,7 +77,7 @@ export function makeGuest({ profile = FIXED, mode = { dedicated: 1 }, state = 0,
     bar0.set(CMDSTATUS, CMDSTATUS.of({ error: errors.get(code) ?? 0, result }));
     if (requestInterrupt === 1) yield* cause({ commandCompletion: 1 });
   }
-  /** MSI-X by name, everything else as reference/dsa.md has it: width and offset. */
+  /** MSI-X by name, everything else as the data sheet has it: width and offset. */
   const where = (offset: number, size: number) => {
     const inTable = offset - table;
     if (inTable < 0 || inTable >= profile.msix.count * 16) return `${size * 8} ${hex(offset)}`;

@@ -1,5 +1,5 @@
 // The host driver as a whole: a probed function, one IMS domain for it, one work queue set aside, and the mdev type that
-// composes virtual devices of it (flow b1, b2 of the review: kernel.md 9.2).
+// composes virtual devices of it (docs/chain.md, before the guest).
 import { fail, must, ok } from '@siov/base';
 import type { Result, Steps } from '@siov/base';
 import { COMMAND, GENCAP, IMS_SIZE_UNIT, OFFSETS, TABLE_OFFSET_UNIT } from '@siov/datasheet';

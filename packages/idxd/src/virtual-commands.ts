@@ -1,5 +1,5 @@
 // The virtual device's commands: the guest's queue 0 is a queue of the physical function, everything else is emulated
-// (DSA spec 3.0 §5, §7.5.4; kernel.md 8.3).
+// (DSA spec 3.0 §5, §7.5.4).
 import { COMMAND, COMMAND_ERROR, CMD, CMDCAP, CMDSTATUS, handleOfOperand, wqsOfOperand } from '@siov/datasheet';
 import type { CommandCode } from '@siov/datasheet';
 import type { Device } from '@siov/device';
@@ -85,7 +85,7 @@ function* disableDevice(targets: CommandTargets): Steps<typeof CMDSTATUS.reset> 
   return success;
 }
 
-/** Abort and disable the queue, then power-on values but for SWERROR: host interrupts are VFIO's and stay (kernel.md 8.3). */
+/** Abort and disable the queue, then power-on values but for SWERROR: host interrupts are VFIO's and stay. */
 function* resetDevice({ registers, queue }: CommandTargets): Steps<typeof CMDSTATUS.reset> {
   yield* queue.run(COMMAND.RESET_WQ);
   registers.resetByCommand();

@@ -39,7 +39,7 @@ export class VirtualDevice {
   readonly #trace: Trace;
   readonly #registers: VirtualRegisters;
   readonly #portals: SubmitPort;
-  /** vidxd's dev_lock: one access, SET_IRQS or reset at a time, whoever makes it (kernel.md 6.4). Portals go without. */
+  /** vidxd's dev_lock: one access, SET_IRQS or reset at a time, whoever makes it. Portals go without. */
   readonly #lock: Lock;
 
   constructor(parts: VirtualDeviceParts) {

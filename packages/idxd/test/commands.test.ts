@@ -1,5 +1,5 @@
-// Every command of the virtual device, what it makes the function do, and every error it can give (dsa.md 3.2, 3.3;
-// kernel.md 8.3).
+// Every command of the virtual device, what it makes the function do, and every error it can give (DSA spec 3.0
+// §5.8.3, §9.2.12-14).
 import { describe, expect, test } from 'vitest';
 import { CMD, CMDSTATUS, COMMAND, DSA_SMALL, GENCTRL, GENSTS, INTCAUSE, PCICMD, SWERROR0, Wqcfg } from '@siov/datasheet';
 import { HANDLE_OFFSET, makeVirtual } from './fake-function.ts';

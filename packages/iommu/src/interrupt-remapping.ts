@@ -1,5 +1,5 @@
 // The interrupt-remapping domain: between the device's message and the vector stands a table entry that also says who
-// may use it (VT-d chapter 5; kernel.md 4.4, 4.5).
+// may use it (VT-d chapter 5; drivers/iommu/intel/irq_remapping.c).
 import { fail, IdAllocator, ok } from '@siov/base';
 import type { StatePort, Steps, Trace } from '@siov/base';
 import { IrqDomain } from '@siov/irq';

@@ -1,4 +1,4 @@
-// PASIDs: 20-bit ids, one name space for the machine (iommu_alloc_global_pasid(); kernel.md 5.1, 5.5).
+// PASIDs: 20-bit ids, one name space for the machine (iommu_alloc_global_pasid()).
 import { fail, IdAllocator, ModelError, ok } from '@siov/base';
 import type { Result, StatePort } from '@siov/base';
 

@@ -141,7 +141,7 @@ describe('InterruptRemapping', () => {
   });
 });
 
-test('a write with PASID into the interrupt window is ordinary DMA: what is mapped there is memory (kernel.md 5.1)', () => {
+test('a write with PASID into the interrupt window is ordinary DMA: what is mapped there is memory (VT-d 3.14)', () => {
   const domain = new PagingDomain(plainState, 'd');
   const memory = bufferMemory(new Uint8Array(4096));
   expect(domain.map({ iova: 0xfee00000n, size: 4096n, readable: true, writable: true, memory })).toEqual(ok());

@@ -42,7 +42,7 @@ export interface DescState {
 export class IrqDesc {
   readonly virq: number;
   readonly lock: Lock;
-  /** Serialises requesting and freeing, which wait and so cannot hold {@link lock} throughout (kernel.md 2.2). */
+  /** Serialises requesting and freeing, which wait and so cannot hold {@link lock} throughout (request_mutex). */
   readonly requestMutex: Lock;
   readonly state: DescState;
 

@@ -1,5 +1,5 @@
 // struct irq_domain: maps one interrupt controller's numbers, stacked into hierarchies. Allocation takes resources from
-// the root up, activation goes the same way, and everything is given back in the opposite order (kernel.md 3.2, 3.3).
+// the root up, activation goes the same way, and everything is given back in the opposite order (kernel/irq/irqdomain.c).
 import { fail, ok } from '@siov/base';
 import type { Result, StatePort, Steps } from '@siov/base';
 import type { IrqChip, IrqData } from './chip.ts';

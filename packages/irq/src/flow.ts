@@ -1,4 +1,4 @@
-// Flow handlers: what the core does when an interrupt arrives (kernel/irq/chip.c; kernel.md 2.9).
+// Flow handlers: what the core does when an interrupt arrives (kernel/irq/chip.c).
 import type { Steps } from '@siov/base';
 import { hierarchy } from './chip.ts';
 import type { IrqData } from './chip.ts';

@@ -1,4 +1,4 @@
-// Requesting and freeing interrupts: kernel/irq/manage.c, argument checks in the kernel's order (kernel.md 2.3 to 2.7).
+// Requesting and freeing interrupts: kernel/irq/manage.c, argument checks in the kernel's order.
 import { fail, ok, waitUntil } from '@siov/base';
 import type { Failure, Result, Steps } from '@siov/base';
 import type { IrqCore } from './core.ts';
@@ -181,7 +181,7 @@ function* stopThread(virq: number, action: IrqAction): Steps<void> {
   yield* waitUntil(`thread of irq ${virq} to end`, () => action.threadState.gone);
 }
 
-/** disable_irq_nosync(): nests; lazy, so the chip is not touched until an interrupt arrives (kernel.md 2.8). */
+/** disable_irq_nosync(): nests; lazy, so the chip is not touched until an interrupt arrives. */
 export function* disableIrqNosync(core: IrqCore, virq: number): Steps<Result<void, 'EINVAL'>> {
   const desc = core.desc(virq);
   if (desc === undefined) return noSuch('disable_irq', virq);

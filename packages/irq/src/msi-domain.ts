@@ -86,12 +86,12 @@ export class MsiDomain {
 
 interface MsiDeviceData {
   readonly domain: MsiDomain;
-  /** msi_lock_descs(): allocating and freeing touch registers and take other locks in between (kernel.md 3.4). */
+  /** msi_lock_descs(): allocating and freeing touch registers and take other locks in between. */
   readonly lock: Lock;
   readonly descs: Map<number, MsiDesc>;
 }
 
-/** A device's domains: PCI MSI-X in the first, IMS beside it in the second (kernel.md 3.4). */
+/** A device's domains: PCI MSI-X in the first, IMS beside it in the second (MSI_SECONDARY_DOMAIN of Linux 6.2). */
 export type MsiDomainId = 'default' | 'secondary';
 
 const KEYS: Readonly<Record<MsiDomainId, DeviceKey<MsiDeviceData>>> = {

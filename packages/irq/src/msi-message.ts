@@ -1,4 +1,4 @@
-// The compatibility format of x86 MSI messages (Intel SDM vol. 3, 11.11; kernel.md 4.2).
+// The compatibility format of x86 MSI messages (Intel SDM vol. 3, 11.11).
 import { bit, bits, register } from '@siov/base';
 import type { MsiMsg } from './chip.ts';
 import type { VectorTarget } from './vector-domain.ts';

@@ -1,5 +1,5 @@
 // The x86 vector domain: the root of every hierarchy. A vector on a CPU is reserved at allocation, assigned at
-// activation (kernel.md 4.1), and raised by whoever holds the message that names it.
+// activation (arch/x86/kernel/apic/vector.c), and raised by whoever holds the message that names it.
 import { fail, IdAllocator, ok, waitUntil } from '@siov/base';
 import type { Steps } from '@siov/base';
 import type { IrqChip, IrqData, MsiMsg } from './chip.ts';

@@ -1,4 +1,4 @@
-// The device a guest gets by default: one work queue of the function, composed by the host driver (kernel.md 9.2).
+// The device a guest gets by default: one work queue of the function, composed by the host driver (docs/chain.md).
 import { must } from '@siov/base';
 import { HostDriver, MDEV_TYPE } from '@siov/idxd';
 import type { VirtualDevice } from '@siov/idxd';

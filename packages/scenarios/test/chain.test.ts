@@ -1,4 +1,4 @@
-// The review's flow b, from the guest's request_irq() to the entry in the device and back (kernel.md 9.2), and what the
+// The review's flow b, from the guest's request_irq() to the entry in the device and back (docs/chain.md), and what the
 // review demands of it, read off the trace.
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';

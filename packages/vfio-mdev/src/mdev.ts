@@ -1,4 +1,4 @@
-// Mediated devices: children of a physical function that a user creates by type and gives to a VMM (kernel.md 6.5).
+// Mediated devices: children of a physical function that a user creates by type and gives to a VMM (drivers/vfio/mdev).
 import { fail, IdAllocator, ok } from '@siov/base';
 import type { Result, StatePort, Steps } from '@siov/base';
 import { Device } from '@siov/device';

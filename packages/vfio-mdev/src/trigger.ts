@@ -25,7 +25,7 @@ export class TriggerHelper {
   readonly #device: Device;
   readonly #name: string;
   readonly #vectors: readonly Vector[];
-  /** Vectors are changed by ioctls and by trapped accesses, each in a thread of its own (ctx_mutex of kernel.md 6.8). */
+  /** Vectors are changed by ioctls and by trapped accesses, each in a thread of its own (vfio-pci's igate). */
   readonly #lock: Lock;
 
   /** `backing[n]` says what is behind vector n of the guest. */
@@ -61,7 +61,7 @@ export class TriggerHelper {
   }
 
   /**
-   * SET_IRQS for the vectors, as vfio_pci_set_msi_trigger() with vectors added and removed one by one (kernel.md 6.4).
+   * SET_IRQS for the vectors, as vfio_pci_set_msi_trigger() with vectors added and removed one by one.
    * `EINVAL`: beyond the vectors, or an interrupt was refused; `ENOTTY`: masking, which MSI does not have; `ENOSPC`,
    * `ENODEV`, `EBUSY`: no interrupt. On failure every vector of the block up to the failing one is given up.
    */

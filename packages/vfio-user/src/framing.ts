@@ -20,8 +20,7 @@ export interface FramerLimits {
 
 /**
  * Linux ends a stream read after the first chunk that carries descriptors, yet merges earlier ones without in front of
- * it. So the descriptors of a read belong to the message that contains its last byte, not to the first
- * (vfio-user.md 2.4).
+ * it. So the descriptors of a read belong to the message that contains its last byte, not to the first (measured).
  */
 export class Framer {
   readonly #limits: FramerLimits;

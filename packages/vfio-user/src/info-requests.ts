@@ -51,7 +51,7 @@ export function handleRegionIoFds({ device }: RequestContext, { payload }: Messa
   return ok(reply);
 }
 
-/** NORESIZE is taken away: with it QEMU takes every vector down and up again for each one it adds (vfio-user.md 3.3). */
+/** NORESIZE is taken away: with it QEMU takes every vector down and up again for each one it adds (seen with 11.1). */
 export function handleIrqInfo({ device }: RequestContext, { payload }: Message): Result<Uint8Array> {
   const asked = IrqInfoPayload.read(payload);
   if (!asked.ok) return asked;

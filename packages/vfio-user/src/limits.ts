@@ -1,4 +1,4 @@
-// What one connection may ask for. The defaults are those QEMU works with (vfio-user.md 3.1, 6.3).
+// What one connection may ask for. The defaults are those QEMU 11.1 works with.
 import type { ServerCapabilities } from './version.ts';
 import { HEADER_SIZE, RegionAccess } from './wire.ts';
 
@@ -16,7 +16,7 @@ export interface Limits {
   readonly maxStrayReplies: number;
   /**
    * Milliseconds a device call may take. A client that waited that long has given up, and QEMU mistakes the late reply
-   * for the next one for ever: the connection is closed instead (vfio-user.md 3.4). QEMU's own limit is 5000.
+   * for the next one for ever: the connection is closed instead. QEMU's own limit is 5000.
    */
   readonly replyDeadline: number;
 }

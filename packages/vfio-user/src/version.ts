@@ -77,7 +77,7 @@ export function encodeVersion(proposal: { major: number; minor: number; capabili
 
 /**
  * The answer to a client: the lower minor, and this server's limits. QEMU has room for 194 bytes of JSON and gives up on
- * more (vfio-user.md 3.1), so only what a client acts on is said. `EINVAL` on another major version.
+ * more (seen with 11.1), so only what a client acts on is said. `EINVAL` on another major version.
  */
 export function answerVersion(proposal: Proposal, own: ServerCapabilities): Result<Proposal, 'EINVAL'> {
   const { major, minor, capabilities } = proposal;

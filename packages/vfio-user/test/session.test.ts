@@ -45,7 +45,7 @@ describe('version', () => {
   );
 });
 
-/** What a hostile or broken client may send after VERSION, and the errno it gets (vfio-user.md 7.1). */
+/** What a hostile or broken client may send after VERSION, and the errno it gets. */
 const HOSTILE: [what: string, command: number, payload: Uint8Array, errno: number, fds?: number][] = [
   ['an unknown command', 99, new Uint8Array(5), ENOSYS],
   ['command 0', 0, new Uint8Array(0), ENOSYS],

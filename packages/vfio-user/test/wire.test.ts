@@ -5,7 +5,7 @@ import {
   RegionAccess, RegionInfoPayload, RegionIoFdsPayload, TYPE, Version, WriteMulti, WriteMultiEntry,
 } from '../src/wire.ts';
 
-/** Sizes as the specification gives them (vfio-user.md 6.1, 6.2), and the fields in order. */
+/** Sizes as the specification gives them, and the fields in order. */
 const SPECIFIED = [
   [Header, 16, ['id', 'command', 'size', 'flags', 'errno']],
   [Version, 4, ['major', 'minor']],

@@ -38,8 +38,7 @@ const U32_MAX = 0xffffffff;
 const DATA_SIZE: Readonly<Record<number, number>> = { [DATA_NONE]: 0, [DATA_BOOL]: 1, [DATA_EVENTFD]: 4 };
 
 /**
- * vfio_set_irqs_validate_and_prepare(): the size of the data in bytes, or `EINVAL` with the rule that was broken
- * (kernel.md 6.3). `numIrqs` is how many interrupts `index` has, `maxIrqType` how many indices there are.
+ * vfio_set_irqs_validate_and_prepare(): the size of the data in bytes, or `EINVAL` with the rule that was broken. `numIrqs` is how many interrupts `index` has, `maxIrqType` how many indices there are.
  * Beyond the kernel's check exactly one action is asked for too, as its callers do.
  */
 export function validateIrqSet(header: IrqSetHeader, numIrqs: number, maxIrqType: number): Result<number, 'EINVAL'> {
@@ -66,7 +65,7 @@ export function irqAction(flags: number): IrqAction | undefined {
   return action === ACTION_TRIGGER ? 'trigger' : undefined;
 }
 
-/** The idiom that disables a whole index: no data, trigger, count 0 (kernel.md 6.4). */
+/** The idiom that disables a whole index: no data, trigger, count 0 (vfio_pci_set_msi_trigger()). */
 export function isDisable(set: IrqSet): boolean {
   return set.action === 'trigger' && set.data.kind === 'none' && set.count === 0;
 }

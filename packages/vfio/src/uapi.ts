@@ -1,4 +1,4 @@
-// The numbers of include/uapi/linux/vfio.h that devices, VMMs and vfio-user agree on (kernel.md 6.1).
+// The numbers of include/uapi/linux/vfio.h that devices, VMMs and vfio-user agree on.
 
 /** Region indices of a PCI device. */
 export const VFIO_PCI_REGION = { BAR0: 0, BAR1: 1, BAR2: 2, BAR3: 3, BAR4: 4, BAR5: 5, ROM: 6, CONFIG: 7, VGA: 8 } as const;

@@ -1,5 +1,5 @@
 // The guest's view of the MSI-X table, kept by the VMM: the device never sees it. Masking and pending are done here, and
-// a change of either tells whoever provides the vectors (QEMU hw/pci/msix.c; kernel.md 7.1, 7.2).
+// a change of either tells whoever provides the vectors (QEMU hw/pci/msix.c).
 import { bit, bits, register, RegisterFile } from '@siov/base';
 import type { AccessSize, StatePort, Steps } from '@siov/base';
 

@@ -1,5 +1,5 @@
 // A VFIO device in a virtual machine, as QEMU's hw/vfio/pci.c does it: config space and BARs passed through, the MSI-X
-// table emulated, and the guest's unmasking turned into SET_IRQS (kernel.md 7.3).
+// table emulated, and the guest's unmasking turned into SET_IRQS.
 import { bit, bits, describeFailure, fail, ModelEventFd, ok, point, register, waitUntil } from '@siov/base';
 import type { AccessPort, EventFd, Result, StatePort, Steps, Trace } from '@siov/base';
 import { VFIO_PCI_IRQ, VFIO_PCI_REGION } from '@siov/vfio';
@@ -97,7 +97,7 @@ export class VfioPci {
     return ok(new VfioPci(ports, options, device, { capability, place, size: irqs.value.count }));
   }
 
-  /** What went wrong with requests to the device: the guest is not told (kernel.md 7.3). */
+  /** What went wrong with requests to the device: the guest is not told. */
   get errors(): readonly string[] {
     return this.#log.errors;
   }

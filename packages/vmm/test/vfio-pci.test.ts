@@ -39,7 +39,7 @@ describe('SET_IRQS', () => {
     expect(seen).toEqual(['trap armed=false', 'return armed=true']);
   });
 
-  test('that fails is reported, and the guest goes on with a dead vector (kernel.md 7.3)', () => {
+  test('that fails is reported, and the guest goes on with a dead vector', () => {
     const device = new RecordingDevice(2);
     const guest = attach(device);
     guest.control(ENABLE);

@@ -1,12 +1,23 @@
 #!/usr/bin/env node
 // The siov command.
+import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { addGuest } from './commands/guest.ts';
 import { addRun } from './commands/run-mdev.ts';
 import { addServe } from './commands/serve-dsa.ts';
 import { explain } from './errors.ts';
 
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
+
+// A reader that has seen enough (head, a closed pager) is no failure of ours, and ends what waits for it.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') process.stderr.write(`siov: cannot write the output: ${error.code}\n`);
+  process.exitCode = error.code === 'EPIPE' ? 0 : 1;
+  if (!process.emit('SIGTERM', 'SIGTERM')) process.exit();
+});
+
 const program = new Command('siov')
+  .version(version)
   .description('The interrupt plumbing of Scalable I/O Virtualization devices: run it, serve it, boot a guest on it')
   .showHelpAfterError('(--help shows the options)');
 addRun(program);

@@ -1,4 +1,5 @@
 // A device on a socket: what `serve` and `guest` share.
+import { resolve } from 'node:path';
 import { DSA_SMALL, DSA_SPR } from '@siov/datasheet';
 import type { DsaProfile } from '@siov/datasheet';
 import { combineWrites, mediatedDevice, physicalDevice } from '@siov/scenarios';
@@ -60,7 +61,8 @@ function composeDevice(profile: string | undefined, options: HostOptions): { hos
   return { host, vfio, what: `the physical function ${chosen.name}` };
 }
 
-/** QEMU's `-device` argument for a socket. */
+/** QEMU's `-device` argument for a socket, quoted for a shell. QEMU may be started from any folder. */
 export function qemuDeviceOption(socketPath: string): string {
-  return JSON.stringify({ driver: 'vfio-user-pci', socket: { type: 'unix', path: socketPath } });
+  const json = JSON.stringify({ driver: 'vfio-user-pci', socket: { type: 'unix', path: resolve(socketPath) } });
+  return `'${json.replaceAll("'", "'\\''")}'`;
 }

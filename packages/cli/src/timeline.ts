@@ -11,6 +11,12 @@ function lane(layer: string, agent: string): string {
   return layer === 'irq' && inGuest ? 'guest irq' : layer;
 }
 
+const LEGEND = [
+  '',
+  'Each row is a call from the layer marked o to the layer at the arrow. Agents: HK host task; VC0 the guest on its vCPU, VC0/host the',
+  'same thread in a trap; QM the VMM\'s main loop; HI host interrupts; DEV the device; irq/N-name the thread of an interrupt.',
+];
+
 export interface TimelineOptions {
   /** Register reads and writes are most of a run and are left out unless asked for. */
   readonly registers: boolean;
@@ -23,13 +29,15 @@ export function timeline(events: readonly TraceEvent[], options: TimelineOptions
   const shown = options.registers ? events : events.filter((event) => !REGISTER_OPERATION.test(event.operation) || isMessageStore(event));
   const lanes = LANES.filter((each) => shown.some((event) => lane(event.from, event.agent) === each || lane(event.to, event.agent) === each));
   const table = new Table({ head: ['us', 'agent', ...lanes, 'operation'], style: { head: [], border: [], compact: true }, chars: PLAIN });
+  const start = events[0]?.time ?? 0;
   for (const event of shown) {
     const from = lanes.indexOf(lane(event.from, event.agent));
     const to = lanes.indexOf(lane(event.to, event.agent));
-    table.push([(event.time / 1000).toFixed(0), event.agent, ...lanes.map((_, index) => arrow(index, from, to)), operation(event)]);
+    table.push([((event.time - start) / 1000).toFixed(0), event.agent, ...lanes.map((_, index) => arrow(index, from, to)), operation(event)]);
   }
   const hidden = events.length - shown.length;
-  return `${table.toString()}\n${hidden > 0 ? `(${hidden} register accesses not shown; --registers shows them)\n` : ''}`;
+  const rows = table.toString().split('\n').map((row) => row.trimEnd());
+  return `${[...rows, ...LEGEND].join('\n')}\n${hidden > 0 ? `${hidden} register accesses are not shown; --registers shows them.\n` : ''}`;
 }
 
 /** An access to an interrupt message entry is what the review is about: never hidden. */
@@ -44,13 +52,21 @@ function arrow(index: number, from: number, to: number): string {
 }
 
 function operation({ operation: name, values }: TraceEvent): string {
-  const shown = Object.entries(values).map(([key, value]) => `${key}=${format(value)}`);
+  const shown = Object.entries(values).map(([key, value]) => `${key}=${format(key, value)}`);
   return shown.length === 0 ? name : `${name} ${shown.join(' ')}`;
 }
 
-function format(value: TraceValue): string {
-  if (typeof value === 'bigint' || (typeof value === 'number' && value > 0xffff)) return `0x${value.toString(16)}`;
+/** What engineers read in hexadecimal: addresses, offsets, register values; requesters as bus:device.function. */
+const HEXADECIMAL = new Set(['address', 'iova', 'offset', 'value', 'data']);
+
+function format(key: string, value: TraceValue): string {
+  if (key === 'requester' && typeof value === 'number') return `${hex(value >>> 8, 2)}:${hex((value >>> 3) & 31, 2)}.${value & 7}`;
+  if (typeof value === 'bigint' || (typeof value === 'number' && (HEXADECIMAL.has(key) || value > 0xffff))) return `0x${value.toString(16)}`;
   return String(value);
+}
+
+function hex(value: number, digits: number): string {
+  return value.toString(16).padStart(digits, '0');
 }
 
 const PLAIN = {

@@ -12,9 +12,12 @@ export class TraceFile {
   readonly #fd: number;
   #lines: string[] = [];
   #size = 0;
+  readonly #path: string;
+  #failed = false;
 
   /** Throws {@link UsageError} when the file cannot be written. */
   constructor(path: string) {
+    this.#path = path;
     try {
       this.#fd = openSync(path, 'w');
     } catch (error) {
@@ -27,10 +30,19 @@ export class TraceFile {
     return { now: realNow, sink: (event) => this.#add(event) };
   }
 
+  /** A file that takes no more is reported once and left as it is: what it traces goes on. */
   flush(): void {
-    if (this.#lines.length > 0) writeSync(this.#fd, this.#lines.join(''));
+    const text = this.#lines.join('');
     this.#lines = [];
     this.#size = 0;
+    if (text === '' || this.#failed) return;
+    try {
+      writeSync(this.#fd, text);
+    } catch (error) {
+      this.#failed = true;
+      process.exitCode = 1;
+      process.stderr.write(`siov: cannot write the trace to ${this.#path}: ${(error as NodeJS.ErrnoException).code ?? String(error)}\n`);
+    }
   }
 
   close(): void {

@@ -29,6 +29,7 @@ describe('siov', () => {
     ['a size that is none', ['run', 'mdev', '--copies', '64,zero'], /siov: --copies zero: a size is a whole number/],
     ['a trace file that cannot be written', ['run', 'mdev', '--trace', '/nowhere/trace'], /siov: cannot write the trace to \/nowhere\/trace: ENOENT/],
     ['a kernel that is not there', ['guest', '--kernel', '/nowhere/vmlinuz'], /siov: .*\/nowhere\/vmlinuz/],
+    ['a number of copies that is none', ['guest', '--copies', '0'], /siov: --copies 0: not a whole number from 1 to 65536/],
     ['a time limit that is none', ['guest', '--timeout', 'soon'], /siov: --timeout soon/],
   ])('%s is refused in one line', async (_what, args, message) => {
     const { status, stdout, stderr } = await siov(args);
@@ -40,6 +41,14 @@ describe('siov', () => {
 });
 
 describe('siov run mdev', () => {
+  test('a reader that closes early ends it quietly, a disk that is full does not', async () => {
+    const { stderr } = await siov(['run', 'mdev', '--trace', '/dev/full']);
+    expect(stderr).toBe('siov: cannot write the trace to /dev/full: ENOSPC\n');
+    const closed = startSiov(['run', 'mdev', '--registers']);
+    closed.child.stdout?.destroy();
+    expect(await closed.ended).toMatchObject({ status: 0, stderr: '' });
+  });
+
   test('prints lanes for the layers, both interrupt tables and a clean end', async () => {
     const { status, stdout } = await siov(['run', 'mdev']);
     expect(status).toBe(0);
@@ -47,7 +56,7 @@ describe('siov run mdev', () => {
     expect(stdout).toMatch(/^ {4}17: +3 +PCI-MSIX-vdsa0 +1-edge +idxd-portal$/m);
     expect(stdout).toMatch(/IMS-dsa0 +0-edge +vfio-msix\[1\]\(dsa0-mdev0\)$/m);
     expect(stdout).toContain('3 copies, 12352 bytes verified, 3 completion interrupts, 0 software errors');
-    expect(stdout).toContain('siov guest --run');
+    expect(stdout).toContain('siov guest --copies');
     expect(stdout).toContain('held by the host after the guest left: what it held before');
   });
 

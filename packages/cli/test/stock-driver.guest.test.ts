@@ -1,5 +1,5 @@
 // A stock Linux kernel's stock idxd driver on our device, in a real QEMU.
-import { readdirSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -14,6 +14,25 @@ describe.skipIf(assets === undefined)('the stock driver', () => {
     const { status, stdout } = await siov(['guest', '--run', 'ls /sys/bus/dsa/devices']);
     expect(stdout.trim().split('\n').sort()).toEqual(['dsa0', 'engine0.0', 'group0.0', 'wq0.0']);
     expect(status).toBe(0);
+  });
+
+  test.each(['7.3', '6.12'])('siov guest --copies on kernel %s copies, and tells the interrupts', async (kernel) => {
+    const { status, stdout } = await siov(['guest', '--kernel', kernel, '--copies', '20', '--run', 'grep idxd-portal /proc/interrupts']);
+    expect(stdout).toMatch(/^dmaclient: copies=20 callbacks=20 bytes=\d+ errors=0\n +\d+: +20 /);
+    expect(status).toBe(0);
+  });
+
+  test('a command that takes too long ends with 124, a QEMU that is none and a kernel without idxd with one line', async () => {
+    expect(await siov(['guest', '--run', 'sleep 600', '--timeout', '1'])).toMatchObject({ status: 124, stderr: expect.stringContaining('did not end within 1 s') });
+    expect(await siov(['guest'], { SIOV_QEMU: '/nonexistent' })).toEqual({ status: 1, stdout: '', stderr: 'siov: SIOV_QEMU: /nonexistent does not exist\n' });
+    const folder = mkdtempSync(join(tmpdir(), 'siov-kernel-'));
+    try {
+      copyFileSync(assets!.kernel.vmlinux, join(folder, 'vmlinux'));
+      const { status, stderr } = await siov(['guest', '--kernel', folder]);
+      expect([status, stderr]).toEqual([1, expect.stringMatching(/^siov: .*idxd.*\n$/)]);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   test('siov guest --profile spr lists 4 groups, 4 engines, 8 work queues, and returns the status of the command', async () => {

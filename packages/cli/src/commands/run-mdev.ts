@@ -52,14 +52,14 @@ function writeTrace(path: string, events: readonly TraceEvent[]): void {
 function print(result: MdevRun, events: readonly TraceEvent[], registers: boolean): void {
   const { copies, completionInterrupts, softwareErrors } = result;
   process.stdout.write(`${timeline(events, { registers })}\n`);
-  process.stdout.write(`${interruptTable('guest', result.guestInterrupts)}\n${interruptTable('host', result.hostInterrupts)}\n`);
+  process.stdout.write(`Interrupts while the work queue was enabled:\n\n${interruptTable('guest', result.guestInterrupts)}\n${interruptTable('host', result.hostInterrupts)}\n`);
   process.stdout.write(`${copies.count} copies, ${copies.bytes} bytes verified, ${completionInterrupts} completion interrupts, ${softwareErrors} software errors\n`);
   process.stdout.write(`held by the host after the guest left: ${isClean(result) ? 'what it held before' : JSON.stringify(result.after)}\n`);
   process.stdout.write(`\n${NEXT}\n`);
 }
 
 const NEXT = `The same under a stock Linux kernel in a real QEMU (fetched from Debian the first time, about 170 MB):
-  npx -y pnpm@12.21.0 siov guest --run 'ls /sys/bus/dsa/devices; cat /proc/interrupts'`;
+  npx -y pnpm@12.21.0 siov guest --copies 1000 --trace /tmp/guest.trace`;
 
 function isClean({ before, after }: MdevRun): boolean {
   return Object.entries(before).every(([key, value]) => after[key] === value);

@@ -43,10 +43,10 @@ async function serve(options: ServeOptions): Promise<void> {
   if (options.json !== true) {
     process.stdout.write(`serving ${what}. QEMU 10.1 or later, with its memory shared, attaches it with:\n`);
     process.stdout.write(`  -object memory-backend-memfd,id=m,size=512M,share=on -machine q35,memory-backend=m -m 512M \\\n`);
-    process.stdout.write(`  -device '${qemuDeviceOption(options.socket)}'\n`);
+    process.stdout.write(`  -device ${qemuDeviceOption(options.socket)}\n`);
   }
   await new Promise<void>((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => resolve());
   });
   server.close();
   trace?.close();

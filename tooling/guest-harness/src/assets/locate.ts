@@ -23,7 +23,7 @@ export async function locate(options: AssetOptions = {}): Promise<Located> {
   const folder = (slot: string) => (current[slot] === undefined ? undefined : join(cache, current[slot]));
 
   const qemu = await findQemu(env, folder('qemu'));
-  if (typeof qemu === 'string') return missing(qemu);
+  if (typeof qemu === 'string') return env.SIOV_QEMU ? { ok: false, reason: qemu } : missing(qemu);
   const busybox = folder('busybox') && join(folder('busybox') ?? '', 'busybox');
   if (!busybox || !(await exists(busybox))) return missing('no busybox is provisioned');
   try {

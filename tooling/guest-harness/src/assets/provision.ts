@@ -54,7 +54,9 @@ export async function provision(options: ProvisionOptions = {}): Promise<GuestAs
   if (process.platform !== 'linux' || process.arch !== 'x64') {
     throw new GuestError('ASSETS', `real guests need Linux on x86-64, this is ${process.platform} on ${process.arch}: use a Linux container or VM`);
   }
-  const { kernel: choice = '7.3', onProgress = () => undefined } = options;
+  const { kernel: choice = '7.3', onProgress = () => undefined, env = process.env } = options;
+  const named = env.SIOV_QEMU ? await findQemu(env, undefined) : undefined;
+  if (typeof named === 'string') throw new GuestError('ASSETS', named); // nothing that is fetched would mend it
   const cache = cacheFolder(options);
   if (!isDebianKernel(choice)) await kernelFromPath(choice, cache); // a bad path should fail before a download
   const onWait = () => onProgress({ stage: 'wait', message: 'another process is provisioning; waiting for it' });

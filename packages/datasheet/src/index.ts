@@ -26,6 +26,7 @@ export { PORTAL_SIZE, PORTAL_SLOT_SIZE, portalOf, portalOffset, PORTALS_PER_WQ_S
 export type { DsaLayout, DsaProfile } from './profile.ts';
 export { defineProfile, layoutOf } from './profile.ts';
 export { checkProfile } from './profile-check.ts';
+export { resetBar0To, resetConfigTo } from './profile-values.ts';
 export { DSA_SMALL, DSA_SPR } from './profiles.ts';
 export type { DeclaredRegister, RegisterWindow } from './register-window.ts';
 export { bar0Windows, configWindow, placementsOf, registerName } from './register-window.ts';

@@ -2,8 +2,8 @@
 import { RegisterFile } from '@siov/base';
 import type { Image, StatePort, StoredRegister, Width } from '@siov/base';
 import {
-  bar0Windows, CLASS, CMDCAP, CONFIG_SPACE_SIZE, configWindow, ENGCAP, GENCAP, GENCFG, GRPCAP, Grpcfg, GRPCFG_SIZE, IMS_ENTRY_SIZE, layoutOf, MSGCTL,
-  MSIX_ENTRY_SIZE, MSIX_PBA, MSIX_TABLE, MSIXPERM_SIZE, OFFSETS, OFFSETS_HI, OPCAP, placementsOf, VENDOR, VERSION, WQCAP, Wqcfg, WqcfgOperations,
+  bar0Windows, CONFIG_SPACE_SIZE, configWindow, GENCFG, Grpcfg, GRPCFG_SIZE, IMS_ENTRY_SIZE, layoutOf, MSIX_ENTRY_SIZE, MSIXPERM_SIZE, placementsOf,
+  resetBar0To, resetConfigTo, Wqcfg, WqcfgOperations,
 } from '@siov/datasheet';
 import type { DsaLayout, DsaProfile, RegisterWindow } from '@siov/datasheet';
 
@@ -74,18 +74,8 @@ export class DeviceRegisters {
 
   /** Everything as after power-on: what a function level reset leaves too (DSA spec 3.0 table 9-3). */
   setPowerOnValues(): void {
-    this.#setConfigValues();
-    this.bar0.reset();
-    const { profile, bar0 } = this;
-    bar0.set(VERSION, profile.VERSION);
-    bar0.set(GENCAP, profile.GENCAP);
-    bar0.set(WQCAP, profile.WQCAP);
-    bar0.set(GRPCAP, profile.GRPCAP);
-    bar0.set(ENGCAP, profile.ENGCAP);
-    bar0.set(OPCAP[0], profile.OPCAP);
-    bar0.set(OFFSETS, profile.OFFSETS);
-    bar0.set(OFFSETS_HI, profile.OFFSETS_HI);
-    bar0.set(CMDCAP, profile.CMDCAP);
+    resetConfigTo(this.config, this.profile);
+    resetBar0To(this.bar0, this.profile);
     this.setConfigurationValues();
   }
 
@@ -123,15 +113,5 @@ export class DeviceRegisters {
       this.bar0.set(register as Stored<string, Width>, register.reset as Image<string, Width>, at);
     }
     this.setConfigurationValues();
-  }
-
-  #setConfigValues(): void {
-    const { config, profile } = this;
-    config.reset();
-    config.set(VENDOR, VENDOR.of({ vendor: profile.vendor, device: profile.device }));
-    config.set(CLASS, CLASS.of({ revision: profile.revision }));
-    config.set(MSGCTL, MSGCTL.of({ tableSize: profile.msix.count - 1 }));
-    config.set(MSIX_TABLE, MSIX_TABLE.of({ bir: 0, offset8: profile.msix.table / 8 }));
-    config.set(MSIX_PBA, MSIX_PBA.of({ bir: 0, offset8: profile.msix.pba / 8 }));
   }
 }

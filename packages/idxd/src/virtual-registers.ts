@@ -1,9 +1,9 @@
 // The virtual device's config space and BAR0 as register files, and what a reset puts in them.
 import { RegisterFile } from '@siov/base';
-import type { Placement, StatePort, StoredRegister } from '@siov/base';
+import type { StatePort } from '@siov/base';
 import {
-  bar0Windows, BAR0 as PCI_BAR0, BAR2 as PCI_BAR2, CMDCAP, DEVICE_STATE, ENGCAP, GENCAP, GENCFG, GENSTS, GRPCAP, Grpcfg, layoutOf, MSGCTL,
-  MSIX_PBA, MSIX_TABLE, OFFSETS, OFFSETS_HI, OPCAP, PCI_CAPABILITIES, PCI_HEADER, PCICMD, SWERROR0, SWERROR1, SWERROR2, VENDOR, VERSION, WQ_STATE, WQCAP, Wqcfg,
+  bar0Windows, BAR0 as PCI_BAR0, BAR2 as PCI_BAR2, DEVICE_STATE, GENCAP, GENCFG, GENSTS, Grpcfg, layoutOf, PCI_CAPABILITIES, PCI_HEADER, PCICMD,
+  placementsOf, resetBar0To, resetConfigTo, SWERROR0, SWERROR1, SWERROR2, WQ_STATE, Wqcfg,
 } from '@siov/datasheet';
 import type { DsaProfile, RegisterWindow } from '@siov/datasheet';
 
@@ -17,10 +17,10 @@ export class VirtualRegisters {
 
   constructor(state: StatePort, name: string, profile: DsaProfile) {
     this.#profile = profile;
-    const header = [...PCI_HEADER, ...PCI_CAPABILITIES].map((each) => ({ at: each.offset, register: each as unknown as StoredRegister }));
+    const header = [...PCI_HEADER, ...PCI_CAPABILITIES].map((register) => ({ at: register.offset, register }));
     this.config = new RegisterFile(state, `${name}/config`, CONFIG_SIZE, header);
     this.windows = bar0Windows(profile);
-    this.bar0 = new RegisterFile(state, `${name}/bar0`, profile.bar0Size, this.windows.flatMap(placements));
+    this.bar0 = new RegisterFile(state, `${name}/bar0`, profile.bar0Size, placementsOf(this.windows));
     this.resetConfig();
     this.resetBar0();
   }
@@ -60,13 +60,7 @@ export class VirtualRegisters {
   }
 
   resetConfig(): void {
-    const { config } = this;
-    const { msix, vendor, device } = this.#profile;
-    config.reset();
-    config.set(VENDOR, VENDOR.of({ vendor, device }));
-    config.set(MSGCTL, MSGCTL.of({ tableSize: msix.count - 1 }));
-    config.set(MSIX_TABLE, MSIX_TABLE.of({ bir: 0, offset8: msix.table / 8 }));
-    config.set(MSIX_PBA, MSIX_PBA.of({ bir: 0, offset8: msix.pba / 8 }));
+    resetConfigTo(this.config, this.#profile);
   }
 
   /** Address bits below a BAR's size read 0 whatever was written: that is how software finds the size. */
@@ -84,16 +78,7 @@ export class VirtualRegisters {
   resetBar0(): void {
     const { bar0 } = this;
     const profile = this.#profile;
-    bar0.reset();
-    bar0.set(VERSION, profile.VERSION);
-    bar0.set(GENCAP, profile.GENCAP);
-    bar0.set(WQCAP, profile.WQCAP);
-    bar0.set(GRPCAP, profile.GRPCAP);
-    bar0.set(ENGCAP, profile.ENGCAP);
-    bar0.set(OPCAP[0], profile.OPCAP);
-    bar0.set(OFFSETS, profile.OFFSETS);
-    bar0.set(OFFSETS_HI, profile.OFFSETS_HI);
-    bar0.set(CMDCAP, profile.CMDCAP);
+    resetBar0To(bar0, profile);
     const layout = layoutOf(profile);
     bar0.set(GENCFG, GENCFG.of({ globalReadBufferLimit: layout.readBuffers }));
     const group = layout.offsets.grpcfg;
@@ -121,10 +106,4 @@ export class VirtualRegisters {
   #wqcfg(offset: number): number {
     return layoutOf(this.#profile).offsets.wqcfg + offset;
   }
-}
-
-function placements(window: RegisterWindow): Placement[] {
-  return Array.from({ length: window.count }, (_, index) =>
-    window.registers.map(({ at, register }) => ({ at: window.offset + index * window.stride + at, register: register as unknown as StoredRegister })),
-  ).flat();
 }

@@ -3,8 +3,8 @@
 import { bufferMemory, Executor, noTrace, plainState, RegisterFile } from '@siov/base';
 import type { AccessPort, AccessSize, Image, Steps, Trace, Width } from '@siov/base';
 import {
-  bar0Windows, CMD, CMDCAP, CMDSTATUS, COMMAND, configWindow, DSA_SPR, ENGCAP, GENCAP, GRPCAP, IMS_ENTRY_SIZE, ImsEntry, INTCAUSE, layoutOf, MSGCTL,
-  MSIX_PBA, MSIX_TABLE, MsixEntry, OFFSETS, OFFSETS_HI, OPCAP, placementsOf, portalOf, VERSION, WQCAP, Wqcfg,
+  bar0Windows, CMD, CMDSTATUS, COMMAND, configWindow, DSA_SPR, IMS_ENTRY_SIZE, ImsEntry, INTCAUSE, layoutOf, MSGCTL, MsixEntry, placementsOf, portalOf,
+  resetBar0To, resetConfigTo, Wqcfg,
 } from '@siov/datasheet';
 import type { DsaProfile } from '@siov/datasheet';
 import { PciDevice } from '@siov/device';
@@ -41,20 +41,10 @@ export class FakeFunction {
   constructor(profile: DsaProfile, message: (address: bigint, data: number) => Steps<void>) {
     this.profile = profile;
     this.#configFile = new RegisterFile(plainState, 'fake/config', 4096, placementsOf([configWindow()]));
-    this.#configFile.set(MSGCTL, MSGCTL.of({ tableSize: profile.msix.count - 1 }));
-    this.#configFile.set(MSIX_TABLE, MSIX_TABLE.of({ bir: 0, offset8: profile.msix.table / 8 }));
-    this.#configFile.set(MSIX_PBA, MSIX_PBA.of({ bir: 0, offset8: profile.msix.pba / 8 }));
+    resetConfigTo(this.#configFile, profile);
     this.registers = new RegisterFile(plainState, 'fake/bar0', profile.bar0Size, placementsOf(bar0Windows(profile)));
     const { registers } = this;
-    registers.set(VERSION, profile.VERSION);
-    registers.set(GENCAP, profile.GENCAP);
-    registers.set(WQCAP, profile.WQCAP);
-    registers.set(GRPCAP, profile.GRPCAP);
-    registers.set(ENGCAP, profile.ENGCAP);
-    registers.set(OPCAP[0], profile.OPCAP);
-    registers.set(OFFSETS, profile.OFFSETS);
-    registers.set(OFFSETS_HI, profile.OFFSETS_HI);
-    registers.set(CMDCAP, profile.CMDCAP);
+    resetBar0To(registers, profile);
     this.config = port(this.#configFile, function* () {});
     this.bar0 = port(registers, (offset, value) => this.#written(offset, value, message));
   }

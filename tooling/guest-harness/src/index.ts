@@ -7,6 +7,6 @@ export type { BootOptions } from './guest/boot-options.ts';
 export { type CommandResult, Guest, type ModuleImage } from './guest/guest.ts';
 export type { GuestFile } from './image/initramfs.ts';
 export { buildTestModules, type TestModuleName, type TestModules } from './test-modules/build.ts';
-export { guestTestsEnabled, mustProvision, type RequiredAssets, requireAssets } from './assets/require.ts';
+export { mustProvision, type RequiredAssets, requireAssets } from './assets/require.ts';
 export { dsaShell, type WorkQueueSetup } from './shell/dsa-shell.ts';
 export { type PciFunction, type PciResource, readPciFunctions } from './shell/pci-functions.ts';

@@ -32,10 +32,3 @@ export async function requireAssets(options: ProvisionOptions = {}): Promise<Req
     throw new GuestError('ASSETS', `guest tests must run here, but: ${causeOf(error)}`, { cause: error });
   }
 }
-
-/** Whether guest tests run here. Says why not, once per call, on standard error. */
-export async function guestTestsEnabled(options: ProvisionOptions = {}): Promise<boolean> {
-  const { assets, reason } = await requireAssets(options);
-  if (!assets) process.stderr.write(`guest tests skipped: ${reason}\n`);
-  return assets !== undefined;
-}

@@ -43,7 +43,7 @@ export class TriggerHelper {
     }));
   }
 
-  /** Vectors whose interrupts go somewhere. */
+  /** Vectors with a trigger, those that {@link idle} left without an interrupt included. */
   get armed(): number {
     return this.#vectors.filter((vector) => vector.state.trigger !== null).length;
   }

@@ -6,7 +6,7 @@ import type { DsaProfile } from '@siov/datasheet';
 import { PciDevice } from '@siov/device';
 import { DsaFunction } from '@siov/hw';
 import { InterruptRemapping, Iommu } from '@siov/iommu';
-import { IrqCore, VectorDomain } from '@siov/irq';
+import { IrqCore, msiDomainOf, VectorDomain } from '@siov/irq';
 
 /** Bus 0x6a, device 1, function 0: where a Sapphire Rapids has its first DSA. */
 export const DSA_REQUESTER_ID = 0x6a08;
@@ -62,5 +62,6 @@ export function hostCounters(host: Host): Record<string, number> {
   const { reserved, assigned } = host.vectors.counters;
   const { entries, present } = host.remapping.counters;
   const { pasids, attachments } = host.iommu.counters;
-  return { virqs: host.core.used, vectorsReserved: reserved, vectorsAssigned: assigned, irtes: entries, irtesPresent: present, pasids, attachments };
+  const imsSlots = msiDomainOf(host.device, 'secondary')?.slots.used ?? 0;
+  return { virqs: host.core.used, vectorsReserved: reserved, vectorsAssigned: assigned, irtes: entries, irtesPresent: present, imsSlots, pasids, attachments };
 }

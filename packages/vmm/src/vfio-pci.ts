@@ -31,6 +31,9 @@ const MSIX_CAPABILITY_SIZE = 12;
 const FIRST_CAPABILITY = 0x40;
 const CONFIG_SIZE = 256;
 
+/** A guest that causes errors must not fill the host's memory with them: the last ones are kept. */
+const LOGGED_ERRORS = 64;
+
 const trap = point('trap', 'exit to the VMM');
 const resume = point('return', 'entry to the guest');
 
@@ -226,7 +229,7 @@ export class VfioPci {
   }
 
   #report(error: string): void {
-    this.#log.errors = [...this.#log.errors, error];
+    this.#log.errors = [...this.#log.errors.slice(1 - LOGGED_ERRORS), error];
   }
 }
 

@@ -181,6 +181,13 @@ describe('errors', () => {
     expect(guest.vmm.errors.map((error) => error.slice(0, 17))).toEqual(['-EINVAL: region 0', '-EINVAL: region 0', '-EINVAL: region 0', '-EINVAL: region 2']);
   });
 
+  test('that a guest causes without end do not fill memory: the last ones are kept', () => {
+    const guest = attach(new RecordingDevice(1));
+    for (let count = 0; count < 200; count++) guest.run(guest.bar0.write(0x8000 + 4 * count, 4, 1));
+    expect(guest.vmm.errors.length).toBe(64);
+    expect(guest.vmm.errors.at(-1)).toContain(String(0x8000 + 4 * 199));
+  });
+
   test('a device without MSI-X, or whose config space cannot be read, is refused with ENODEV', () => {
     const without = new RecordingDevice(1);
     without.config.fill(0, 0x34, 0x35);

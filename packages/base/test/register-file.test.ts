@@ -61,7 +61,7 @@ describe('RegisterFile', () => {
       for (const each of [A, B, C, D]) for (let at = 0; at < each.width; at++) held[each.offset * 8 + at] = Number((BigInt(each.reset) >> BigInt(at)) & 1n);
       for (const { write, size, slot, value, part, open } of steps) {
         const offset = slot * 4 + (size === 4 ? 0 : size === 2 ? (part & 1) * 2 : part);
-        if (write) file.write(offset, size as 1 | 2 | 4, value % 2 ** (size * 8), () => open);
+        if (write) file.write(offset, size, value % 2 ** (size * 8), () => open);
         let expected = 0n;
         for (let at = 0; at < size * 8; at++) {
           const index = offset * 8 + at;
@@ -71,7 +71,7 @@ describe('RegisterFile', () => {
           if (write && kind === 'rw1c' && written === 1) held[index] = 0;
           if (kind !== 'wo' && held[index] === 1) expected |= 1n << BigInt(at);
         }
-        expect(BigInt(file.read(offset, size as 1 | 2 | 4))).toBe(expected);
+        expect(BigInt(file.read(offset, size))).toBe(expected);
       }
     }));
   });

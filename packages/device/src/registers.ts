@@ -32,5 +32,5 @@ export function* writeRegister<N extends string, W extends Width>(
   const offset = base + declared.offset;
   if (typeof image === 'bigint') yield* port.write64(offset, image);
   else if (declared.width === 64) throw new ModelError(`${declared.name} is 64 bits wide and was given a number`);
-  else yield* port.write(offset, (declared.width / 8) as AccessSize, image as number);
+  else yield* port.write(offset, (declared.width / 8) as AccessSize, image);
 }

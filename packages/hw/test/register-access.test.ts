@@ -1,7 +1,7 @@
 // Every byte of BAR0 and of config space, against a reference that knows bits and nothing of words or registers.
 import { describe, expect, test } from 'vitest';
 import fc from 'fast-check';
-import type { AccessPort, AccessSize } from '@siov/base';
+import type { AccessPort } from '@siov/base';
 import {
   bar0Windows, BAR0, CMD, CMDSTATUS, COMMAND, configWindow, DEVCTL, DSA_SMALL, DSA_SPR, GENCAP, GENCFG, GENCTRL, GRPCAP, Grpcfg, ImsEntry, INTCAUSE, layoutOf, MSGCTL,
   PCICMD, PRICTL, ROM, VERSION, Wqcfg, MsixEntry,
@@ -65,16 +65,16 @@ function accesses(size: number, windows: readonly RegisterWindow[], allowed: (of
   );
   return fc
     .record({ write: fc.boolean(), place, size: fc.constantFrom(1, 2, 4, 8), value: fc.bigInt(0n, (1n << 64n) - 1n) })
-    .map(({ write, place, size, value }): AccessOf => ({ write, offset: place - (place % size), size: size as 1 | 2 | 4 | 8, value: BigInt.asUintN(size * 8, value) }))
+    .map(({ write, place, size, value }): AccessOf => ({ write, offset: place - (place % size), size, value: BigInt.asUintN(size * 8, value) }))
     .filter(({ offset, size, write }) => !write || Array.from({ length: size }, (_each, byte) => offset + byte).every(allowed));
 }
 
 function perform(board: Board, port: AccessPort, model: BitModel, { write, offset, size, value }: AccessOf): void {
   if (write) {
     model.write(offset, size, value);
-    board.run(size === 8 ? port.write64(offset, value) : port.write(offset, size as AccessSize, Number(value)));
+    board.run(size === 8 ? port.write64(offset, value) : port.write(offset, size, Number(value)));
   }
-  const read = board.run<bigint | number>(size === 8 ? port.read64(offset) : port.read(offset, size as AccessSize));
+  const read = board.run<bigint | number>(size === 8 ? port.read64(offset) : port.read(offset, size));
   expect({ offset, size, read: BigInt(read) }).toEqual({ offset, size, read: model.read(offset, size) });
 }
 

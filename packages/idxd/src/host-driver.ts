@@ -10,7 +10,6 @@ import type { Iommu } from '@siov/iommu';
 import { clearMsiDomain, msiDomainOf, setMsiDomain } from '@siov/irq';
 import type { IrqCore, IrqDomain, MsiAllocInfo } from '@siov/irq';
 import { MdevParent } from '@siov/vfio-mdev';
-import type { Mdev } from '@siov/vfio-mdev';
 import { PhysicalFunction } from './physical-function.ts';
 import type { ProbeErrno } from './physical-function.ts';
 import { VirtualDevice } from './virtual-device.ts';
@@ -97,7 +96,7 @@ export class HostDriver {
 
   /** Undoes {@link probe}; the virtual devices go first. */
   *remove(): Steps<void> {
-    for (const mdev of this.mdevs.children as readonly Mdev<VirtualDevice>[]) yield* this.mdevs.remove(mdev);
+    for (const mdev of this.mdevs.children) yield* this.mdevs.remove(mdev);
     yield* giveUp(this.physical);
   }
 }

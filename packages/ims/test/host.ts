@@ -5,7 +5,6 @@ import { IMS_ENTRY_SIZE, ImsEntry } from '@siov/datasheet';
 import { Device } from '@siov/device';
 import type { IommuRecordWriter } from '@siov/device';
 import { IrqCore, parseVectorMsg, setMsiDomain, VectorDomain } from '@siov/irq';
-import type { IrqDomain, MsiAllocInfo } from '@siov/irq';
 import { createImsDomain } from '../src/index.ts';
 
 export const TABLE_OFFSET = 0x400;
@@ -51,7 +50,7 @@ export function makeHost({ size = 4, validatePasid = true, cpus = 1 } = {}) {
   };
 
   const pf = new Device('dsa0', { state: plainState, requesterId: 0x6a01 });
-  const domain = createImsDomain(core, pf, vectors.domain as IrqDomain<MsiAllocInfo>, { port, offset: TABLE_OFFSET, size }, { validatePasid });
+  const domain = createImsDomain(core, pf, vectors.domain, { port, offset: TABLE_OFFSET, size }, { validatePasid });
   const agent: Agent = { name: 'task', layer: 'driver' };
   const run = <T>(steps: Steps<T>): T => executor.run(agent, steps);
   let made = 0;

@@ -56,7 +56,7 @@ export class InterruptRemapping {
         activate: (data) => this.#activate(data),
         deactivate: (data) => this.#deactivate(data),
       },
-      vectors.domain as IrqDomain<MsiAllocInfo>,
+      vectors.domain,
     );
   }
 

@@ -52,12 +52,12 @@ export class IrqDomain<A = unknown> {
       if (!below.ok) return below;
       parent = below.value;
     }
-    const own = yield* this.#ops.alloc(this as unknown as IrqDomain, desc.virq, argument);
+    const own = yield* this.#ops.alloc(this, desc.virq, argument);
     if (!own.ok) {
       if (parent !== null) yield* parent.domain.free(parent);
       return own;
     }
-    const data: IrqData = { virq: desc.virq, desc, domain: this as unknown as IrqDomain, parent, ...own.value };
+    const data: IrqData = { virq: desc.virq, desc, domain: this, parent, ...own.value };
     const mapped = this.findMapping(data.hwirq);
     if (mapped === 0) {
       this.#mappings.set(data.hwirq, desc.virq);

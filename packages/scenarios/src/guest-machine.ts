@@ -67,5 +67,5 @@ export function guestMachine(
     },
   };
   const function_ = new PciDevice('vdsa0', { state, requesterId: GUEST_REQUESTER_ID, resources });
-  return { core, vectors, vmm, device: function_, interruptParent: vectors.domain as IrqDomain<MsiAllocInfo>, memory };
+  return { core, vectors, vmm, device: function_, interruptParent: vectors.domain, memory };
 }

@@ -1,10 +1,10 @@
 // A kernel whose MSI domain is a stub: the helper must work with any, so the tests give it one that is no hardware at all.
 import { Executor, ModelError, noTrace, plainState, point, runToCompletion } from '@siov/base';
-import type { Agent, EventFd, Result, Steps, Trace } from '@siov/base';
+import type { Agent, EventFd, Result, Steps } from '@siov/base';
 import { ok } from '@siov/base';
 import { Device } from '@siov/device';
 import { IrqCore, MsiDomain, parseVectorMsg, setMsiDomain, VectorDomain } from '@siov/irq';
-import type { IrqDomain, MsiAllocInfo, MsiChip, MsiMsg } from '@siov/irq';
+import type { MsiChip, MsiMsg } from '@siov/irq';
 
 const access = point('register', 'table access');
 
@@ -25,7 +25,7 @@ export class CountingFd implements EventFd {
   }
 }
 
-export function makeHost({ slots = 4, nrIrqs = 64, refuse = false, trace = noTrace as Trace, executor = new Executor() } = {}) {
+export function makeHost({ slots = 4, nrIrqs = 64, refuse = false, trace = noTrace, executor = new Executor() } = {}) {
   const core = new IrqCore({ state: plainState, trace, spawn: (agent, steps) => executor.spawn(agent, steps) }, { name: 'h', cpus: 1, nrIrqs, threadAgent: String });
   const vectors = new VectorDomain(core);
   executor.spawn({ name: 'cpu0', layer: 'irq' }, vectors.interrupts(0));
@@ -49,7 +49,7 @@ export function makeHost({ slots = 4, nrIrqs = 64, refuse = false, trace = noTra
   };
   const policy = { refuse };
   const pf = new Device('dsa0', { state: plainState, requesterId: 1 });
-  const domain = new MsiDomain(core, pf, vectors.domain as IrqDomain<MsiAllocInfo>, {
+  const domain = new MsiDomain(core, pf, vectors.domain, {
     name: 'STUB',
     chip,
     hwsize: slots,

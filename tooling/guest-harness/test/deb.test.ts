@@ -81,7 +81,7 @@ describe('readDeb', () => {
   test.each(compressions)('data archive %#', async (compression) => {
     await using folder = temporaryFolder({ 'a.deb': writeDeb(entries, compression) });
     const paths: string[] = [];
-    for await (const entry of readDeb(join(folder.path, 'a.deb'))) paths.push(`${entry.path} ${await entry.body()}`);
+    for await (const entry of readDeb(join(folder.path, 'a.deb'))) paths.push(`${entry.path} ${(await entry.body()).toString()}`);
     expect(paths).toEqual(['usr/bin/busybox #!']);
   });
 

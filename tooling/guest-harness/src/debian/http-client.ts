@@ -84,7 +84,7 @@ function tunnel(outgoing: http.ClientRequest): Promise<Socket> {
     outgoing.setTimeout(STALL_MS, () => outgoing.destroy(new Error('the proxy does not answer')));
     outgoing.on('error', reject);
     outgoing.on('connect', (response, socket) => {
-      if (response.statusCode === 200) resolve(socket as Socket);
+      if (response.statusCode === 200) resolve(socket);
       else reject(new Error(`the proxy refused the tunnel with status ${response.statusCode}`));
     });
     outgoing.end();

@@ -40,7 +40,7 @@ export class HostDriver {
     this.physical = physical;
     this.#queue = queue;
     const { trace } = ports.core.ports;
-    this.mdevs = new MdevParent(ports.core.ports.state, physical.device, [
+    this.mdevs = new MdevParent(ports.core.ports, physical.device, [
       {
         name: MDEV_TYPE,
         available: () => (queue.owner === null ? 1 : 0),
@@ -51,7 +51,11 @@ export class HostDriver {
   }
 
   /** Probes the function, makes its IMS domain, configures one queue and enables the device. Errors as PhysicalFunction.probe. */
-  static *probe(ports: HostDriverPorts, device: PciDevice, config: WorkQueueConfig = DEFAULT_QUEUE): Steps<Result<HostDriver, ProbeErrno>> {
+  static probe(ports: HostDriverPorts, device: PciDevice, config: WorkQueueConfig = DEFAULT_QUEUE): Steps<Result<HostDriver, ProbeErrno>> {
+    return ports.core.ports.trace.cross('idxd', 'probe', { device: device.name }, HostDriver.#probe(ports, device, config));
+  }
+
+  static *#probe(ports: HostDriverPorts, device: PciDevice, config: WorkQueueConfig): Steps<Result<HostDriver, ProbeErrno>> {
     const physical = yield* PhysicalFunction.probe(ports.core, device, ports.interruptParent);
     if (!physical.ok) return physical;
     const set = yield* HostDriver.#setUp(ports, physical.value, config);
@@ -68,7 +72,7 @@ export class HostDriver {
     return enabled.ok ? ok(new HostDriver(ports, physical, queue.value)) : enabled;
   }
 
-  /** b2, b3: claims the queue, points the device at the function's IMS domain, attaches it to an address space of its own. */
+  /** Claims the queue, points the device at the function's IMS domain, attaches it to an address space of its own. */
   *#compose(device: Device): Steps<Result<VirtualDevice, 'ENODEV' | 'EEXIST' | 'ENOSPC' | 'EBUSY'>> {
     const { core, iommu } = this.#ports;
     const { device: parent, capabilities } = this.physical;

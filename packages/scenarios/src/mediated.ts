@@ -18,15 +18,13 @@ export interface MediatedDevice {
 /** Host task context: probing, configuration, creating the mediated device. */
 const HK = { name: 'HK', layer: 'scenarios' };
 
-/** Steps b1 to b3 of the review's flow: after it the device waits for a VMM. Throws ModelError if a step fails. */
+/** What docs/chain.md says happens before the guest: after it the device waits for a VMM. Throws ModelError if a step fails. */
 export function mediatedDevice(options: HostOptions = {}): MediatedDevice {
   const host = buildHost(options);
   const { executor, core, iommu, remapping, device } = host;
   const ports = { core, iommu, interruptParent: remapping.domain };
-  const probe = host.trace.cross('idxd', 'probe', { device: device.name }, HostDriver.probe(ports, device));
-  const driver = must(executor.run(HK, probe), 'probing dsa0');
-  const create = host.trace.cross('vfio-mdev', 'create', { type: MDEV_TYPE }, driver.mdevs.create(MDEV_TYPE));
-  const mdev = must(executor.run(HK, create), `creating a ${MDEV_TYPE}`);
+  const driver = must(executor.run(HK, HostDriver.probe(ports, device)), 'probing dsa0');
+  const mdev = must(executor.run(HK, driver.mdevs.create(MDEV_TYPE)), `creating a ${MDEV_TYPE}`);
   executor.settle();
   return { host, driver, virtual: mdev.driver, vfio: tracedDevice(mdev.driver.vfio, host.trace) };
 }

@@ -1,6 +1,6 @@
 // Mediated devices: children of a physical function that a user creates by type and gives to a VMM (drivers/vfio/mdev).
 import { fail, IdAllocator, ok } from '@siov/base';
-import type { Result, StatePort, Steps } from '@siov/base';
+import type { Result, StatePort, Steps, Trace } from '@siov/base';
 import { Device } from '@siov/device';
 
 /** A kind of mediated device a parent offers. `D` is what its driver makes of the new struct device. */
@@ -19,16 +19,22 @@ export interface Mdev<D> {
   readonly driver: D;
 }
 
+export interface MdevPorts {
+  readonly state: StatePort;
+  readonly trace: Trace;
+}
+
 /** mdev_register_parent(): the mediated devices of one physical function. */
 export class MdevParent<D> {
-  readonly #state: StatePort;
+  readonly #ports: MdevPorts;
   readonly #parent: Device;
   readonly #types: readonly MdevType<D>[];
   readonly #numbers: IdAllocator;
   readonly #children: Map<string, { number: number; type: MdevType<D>; mdev: Mdev<D> }>;
 
-  constructor(state: StatePort, parent: Device, types: readonly MdevType<D>[]) {
-    this.#state = state;
+  constructor(ports: MdevPorts, parent: Device, types: readonly MdevType<D>[]) {
+    const { state } = ports;
+    this.#ports = ports;
     this.#parent = parent;
     this.#types = types;
     this.#numbers = new IdAllocator(state, `${parent.name}/mdevs`, { first: 0, end: 4096 });
@@ -44,12 +50,16 @@ export class MdevParent<D> {
   }
 
   /** Writing a name to `create`. `EINVAL`: no such type; else what the type's driver gives. */
-  *create(typeName: string): Steps<Result<Mdev<D>, 'EINVAL' | 'ENODEV' | 'EEXIST' | 'ENOSPC' | 'EBUSY'>> {
+  create(typeName: string): Steps<Result<Mdev<D>, 'EINVAL' | 'ENODEV' | 'EEXIST' | 'ENOSPC' | 'EBUSY'>> {
+    return this.#ports.trace.cross('vfio-mdev', 'create', { type: typeName }, this.#create(typeName));
+  }
+
+  *#create(typeName: string): Steps<Result<Mdev<D>, 'EINVAL' | 'ENODEV' | 'EEXIST' | 'ENOSPC' | 'EBUSY'>> {
     const type = this.#types.find((each) => each.name === typeName);
     if (type === undefined) return fail('EINVAL', `${this.#parent.name} has no mdev type ${typeName}; it has ${this.#types.map((each) => each.name).join(', ')}`);
     const number = this.#numbers.alloc();
     if (!number.ok) return number;
-    const device = new Device(`${this.#parent.name}-mdev${number.value}`, { state: this.#state, parent: this.#parent });
+    const device = new Device(`${this.#parent.name}-mdev${number.value}`, { state: this.#ports.state, parent: this.#parent });
     const driver = yield* type.probe(device);
     if (!driver.ok) {
       this.#numbers.free(number.value);

@@ -1,4 +1,4 @@
-// A kernel whose MSI domain is a stub: the helper must work with any, so the tests give it one that is no hardware at all.
+// A kernel whose MSI domain has no hardware: the helper must work with any domain, so the tests give it one of nothing.
 import { Executor, ModelError, noTrace, plainState, point, runToCompletion } from '@siov/base';
 import type { Agent, EventFd, Result, Steps } from '@siov/base';
 import { ok } from '@siov/base';

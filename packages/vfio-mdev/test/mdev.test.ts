@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import fc from 'fast-check';
-import { Executor, fail, ok, plainState, point } from '@siov/base';
+import { Executor, fail, noTrace, ok, plainState, point } from '@siov/base';
 import type { Result, Steps } from '@siov/base';
 import { Device } from '@siov/device';
 import { MdevParent } from '../src/index.ts';
@@ -29,7 +29,7 @@ function makeParent(instances = 2) {
     },
   };
   const pf = new Device('dsa0', { state: plainState, requesterId: 0x6a01 });
-  const parent = new MdevParent(plainState, pf, [type]);
+  const parent = new MdevParent({ state: plainState, trace: noTrace }, pf, [type]);
   return { executor, parent, pf, type, taken, run: <T>(steps: Steps<T>): T => executor.run({ name: 'admin', layer: 'user' }, steps) };
 }
 

@@ -5,7 +5,7 @@ import { dsaShell } from '@siov/guest-harness';
 import { procInterrupts } from '@siov/irq';
 import { hostCounters, hostCrossings, realNow, runMdev } from '@siov/scenarios';
 import type { HostCrossing } from '@siov/scenarios';
-import { assets, bootWithIdxd, clientDescriptors, configureQueue, interruptCount, kernelComplaints, qemusOf, served } from './served-guest.ts';
+import { assets, bootWithIdxd, bootWithQueue, clientDescriptors, configureQueue, interruptCount, kernelComplaints, qemusOf, served } from './served-guest.ts';
 
 const COPIES = 1000;
 /** The last access of the driver's life that both runs share: Disable Device has been answered. */
@@ -55,10 +55,8 @@ describe.skipIf(assets === undefined)('the chain under a stock guest', () => {
   test(`${COPIES} copies of mixed sizes arrive verified, each with exactly one interrupt through the entry`, async () => {
     const device = served();
     try {
-      const { guest, modules } = await bootWithIdxd(assets!, device);
+      const { guest, modules } = await bootWithQueue(assets!, device);
       await using _ = guest;
-      await guest.sh(configureQueue());
-      await guest.sh(dsaShell.enable());
       const start = device.events.length;
       const client = await guest.insmod(modules.dmaclient, [`copies=${COPIES}`, 'depth=1'], { timeoutMs: 180_000 });
       expect(client).toMatchObject({ status: 0, stderr: '' });
@@ -78,10 +76,8 @@ describe.skipIf(assets === undefined)('the chain under a stock guest', () => {
   test('the same chain in one process makes the same crossings, one by one', async () => {
     const device = served();
     try {
-      const { guest, modules } = await bootWithIdxd(assets!, device);
+      const { guest, modules } = await bootWithQueue(assets!, device);
       await using _ = guest;
-      await guest.sh(configureQueue());
-      await guest.sh(dsaShell.enable());
       expect(await guest.insmod(modules.dmaclient, ['copies=8', 'depth=1', 'max_size=4096'])).toMatchObject({ status: 0 });
       await guest.sh(dsaShell.disable());
       await guest.sh(dsaShell.disableDevice());
@@ -108,10 +104,8 @@ describe.skipIf(assets === undefined)('the chain under a stock guest', () => {
         expect(device.host.silicon.imsEntry(0)).toMatchObject({ mask: true, pasidEnable: false });
         await expect.poll(() => clientDescriptors().length, { timeout: 5000 }).toBe(descriptors);
       }
-      const { guest, modules } = await bootWithIdxd(assets!, device);
+      const { guest, modules } = await bootWithQueue(assets!, device);
       await using _ = guest;
-      await guest.sh(configureQueue());
-      await guest.sh(dsaShell.enable());
       expect(await guest.insmod(modules.dmaclient, ['copies=50', 'depth=1'])).toMatchObject({ status: 0 });
       expect(device.errors).toEqual([]);
     } finally {
@@ -143,9 +137,7 @@ async function killAt(device: ReturnType<typeof served>, moment: string): Promis
 
 /** A guest's whole life: it never ends by itself here. */
 async function useGuest(device: ReturnType<typeof served>): Promise<void> {
-  const { guest, modules } = await bootWithIdxd(assets!, device);
-  await guest.sh(configureQueue());
-  await guest.sh(dsaShell.enable());
+  const { guest, modules } = await bootWithQueue(assets!, device);
   await guest.insmod(modules.dmaclient, ['copies=60000', 'depth=4']);
   await guest.shutdown();
 }

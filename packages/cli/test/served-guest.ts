@@ -74,6 +74,13 @@ export async function bootWithIdxd(from: GuestAssets, device: Served): Promise<{
   return { guest, modules };
 }
 
+/** The same, with a kernel work queue of the virtual device configured and enabled. */
+export async function bootWithQueue(from: GuestAssets, device: Served): Promise<{ guest: Guest; modules: TestModules }> {
+  const booted = await bootWithIdxd(from, device);
+  await booted.guest.sh(configureQueue() + dsaShell.enable());
+  return booted;
+}
+
 /** A kernel work queue, through sysfs: of a device whose configuration is fixed, or of one that is ours to configure. */
 export function configureQueue(profile?: string): string {
   return profile === undefined ? dsaShell.configureFixed() : dsaShell.configure();

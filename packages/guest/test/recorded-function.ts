@@ -2,8 +2,8 @@
 import { Executor, noTrace, plainState, RegisterFile } from '@siov/base';
 import type { AccessPort, AccessSize, Steps } from '@siov/base';
 import {
-  bar0Windows, CMD, CMDCAP, CMDSTATUS, COMMAND, configWindow, DSA_SMALL, ENGCAP, GENCAP, GENSTS, GRPCAP, INTCAUSE, layoutOf, MSGCTL, MSIX_PBA, MSIX_TABLE, MsixEntry,
-  OFFSETS, OFFSETS_HI, OPCAP, PCICMD, placementsOf, SWERROR0, VERSION, WQCAP, Wqcfg,
+  bar0Windows, CMD, CMDSTATUS, COMMAND, configWindow, DSA_SMALL, ENGCAP, GENCAP, GENSTS, INTCAUSE, layoutOf, MSGCTL, MsixEntry, OFFSETS, PCICMD,
+  placementsOf, resetBar0To, resetConfigTo, SWERROR0, WQCAP, Wqcfg,
 } from '@siov/datasheet';
 import type { DsaProfile } from '@siov/datasheet';
 import { PciDevice } from '@siov/device';
@@ -37,19 +37,9 @@ export function makeGuest({ profile = FIXED, mode = { dedicated: 1 }, state = 0,
   const vectors = new VectorDomain(core);
   executor.spawn({ name: 'VC0 irq', layer: 'irq' }, vectors.interrupts(0));
   const config = new RegisterFile(plainState, 'config', 4096, placementsOf([configWindow()]));
-  config.set(MSGCTL, MSGCTL.of({ tableSize: profile.msix.count - 1 }));
-  config.set(MSIX_TABLE, MSIX_TABLE.of({ bir: 0, offset8: profile.msix.table / 8 }));
-  config.set(MSIX_PBA, MSIX_PBA.of({ bir: 0, offset8: profile.msix.pba / 8 }));
+  resetConfigTo(config, profile);
   const bar0 = new RegisterFile(plainState, 'bar0', profile.bar0Size, placementsOf(bar0Windows(profile)));
-  bar0.set(VERSION, profile.VERSION);
-  bar0.set(GENCAP, profile.GENCAP);
-  bar0.set(WQCAP, profile.WQCAP);
-  bar0.set(GRPCAP, profile.GRPCAP);
-  bar0.set(ENGCAP, profile.ENGCAP);
-  bar0.set(OPCAP[0], profile.OPCAP);
-  bar0.set(OFFSETS, profile.OFFSETS);
-  bar0.set(OFFSETS_HI, profile.OFFSETS_HI);
-  bar0.set(CMDCAP, profile.CMDCAP);
+  resetBar0To(bar0, profile);
   bar0.set(GENSTS, GENSTS.of({ state }));
   bar0.set(Wqcfg.Mode, Wqcfg.Mode.of(mode), layoutOf(profile).offsets.wqcfg + Wqcfg.Mode.offset);
 

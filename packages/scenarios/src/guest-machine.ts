@@ -29,7 +29,7 @@ const VCPU = 'VC0';
 /** Where the guest finds the function: bus 1, device 0, function 0. */
 const GUEST_REQUESTER_ID = 0x0100;
 
-/** Attaches `device` (b4 of the review's flow), and starts the vCPU's interrupt context and the VMM's main loop. */
+/** Attaches `device`, and starts the vCPU's interrupt context and the VMM's main loop. */
 export function guestMachine(
   ports: { executor: Executor; state: StatePort; trace: Trace },
   device: VfioDevice,

@@ -9,14 +9,12 @@ import type { InterruptRow } from '@siov/irq';
 import { guestMachine } from './guest-machine.ts';
 import type { GuestMachine } from './guest-machine.ts';
 import { hostCounters } from './host.ts';
-import type { Host, HostOptions } from './host.ts';
+import type { HostOptions } from './host.ts';
 import { mediatedDevice } from './mediated.ts';
 
 export interface MdevRunOptions extends HostOptions {
   /** Sizes in bytes of the copies the guest submits, one after the other. */
   readonly copies?: readonly number[];
-  /** Called with the machine while the work queue is enabled and before it is used. */
-  readonly whenEnabled?: (host: Host) => void;
 }
 
 /** What a run did. Interrupt tables are taken while the work queue is enabled. */
@@ -52,7 +50,6 @@ export function runMdev(options: MdevRunOptions = {}): MdevRun {
   const [queue] = driver.queues;
   if (queue === undefined) throw new RangeError('the device has no work queue');
   run(queue.enable(), 'enabling the work queue');
-  options.whenEnabled?.(host);
   const sizes = options.copies ?? DEFAULT_COPIES;
   for (const size of sizes) run(copy(guest, queue, size), `copying ${size} bytes`);
   // As a dmaengine client does when it gives the channel back.

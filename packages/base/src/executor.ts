@@ -70,8 +70,13 @@ export class Executor {
   /** One turn for every spawned agent, each until it waits or polls; false when none could move. */
   #runOthers(): boolean {
     let moved = false;
-    for (const running of this.#running.slice()) {
+    // Agents that come meanwhile have their first turn in the next round. By index: one that leaves is skipped over.
+    const round = this.#running.length;
+    for (let turn = 0, index = 0; turn < round; turn++) {
+      const running = this.#running[index];
+      if (running === undefined) break;
       if (this.#runUntilWait(running)) moved = true;
+      if (this.#running[index] === running) index += 1;
     }
     return moved;
   }

@@ -20,6 +20,17 @@ export interface Point {
 /** A step-wise computation with result `T`. */
 export type Steps<T> = Generator<Point, T, void>;
 
+/**
+ * A result at once, or the steps to it. For calls that seldom wait and are made often: where nobody can come between
+ * (StatePort.interleaved is false) and nothing has to be waited for, they do all their work before they return.
+ */
+export type MaybeSteps<T> = T | Steps<T>;
+
+/** Whether a call returned steps: its result is no generator, and so has no `next`. */
+export function isSteps<T>(result: MaybeSteps<T>): result is Steps<T> {
+  return typeof result === 'object' && result !== null && 'next' in result;
+}
+
 /** A point that never blocks. Make it once, yield it often. */
 export function point(kind: PointKind, what: string): Point {
   return Object.freeze({ kind, what });

@@ -16,6 +16,8 @@ export interface TraceEvent {
 }
 
 export interface Trace {
+  /** Whether anything is recorded: asked on paths that must not even build the values. */
+  readonly enabled: boolean;
   /** Runs `body` in layer `to`; recorded as a crossing from the layer the current agent is in, if that differs. */
   cross<T>(to: string, operation: string, values: TraceValues, body: Steps<T>): Steps<T>;
   /** The same for a call that nobody can interleave with. */
@@ -26,6 +28,7 @@ export interface Trace {
 
 /** Records nothing and costs nothing. */
 export const noTrace: Trace = Object.freeze({
+  enabled: false,
   cross: <T>(_to: string, _operation: string, _values: TraceValues, body: Steps<T>) => body,
   call: <T>(_to: string, _operation: string, _values: TraceValues, body: () => T) => body(),
   as: <T>(_agent: string, body: Steps<T>) => body,
@@ -40,6 +43,7 @@ export function recordTrace(executor: Executor, now: () => number, sink: (event:
     sink({ time: now() - start, agent: agent.name, from: agent.layer, to, operation, values });
   };
   return {
+    enabled: true,
     *cross(to, operation, values, body) {
       record(to, operation, values);
       const agent = executor.current;

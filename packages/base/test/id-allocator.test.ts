@@ -29,10 +29,24 @@ describe('IdAllocator', () => {
   });
 
   test('a full range of any size is filled in order, the 32-bit words of its bitmap included', () => {
-    for (const size of [1, 31, 32, 33, 64, 65]) {
+    for (const size of [1, 31, 32, 33, 64, 65, 1023, 1024, 1025, 32768, 32769]) {
       const ids = make(5, 5 + size);
       for (let id = 5; id < 5 + size; id++) expect(ids.alloc()).toMatchObject({ value: id });
       expect(ids.alloc()).toMatchObject({ errno: 'ENOSPC', message: `ids: all ${size} ids are in use` });
+    }
+  });
+
+  test('one id given back in a full range of any depth is the next one given out', () => {
+    for (const size of [40, 2000, 70_000]) {
+      const ids = make(0, size);
+      while (ids.alloc().ok);
+      fc.assert(fc.property(fc.nat(size - 1), (id) => {
+        ids.free(id);
+        expect(ids.alloc()).toMatchObject({ ok: true, value: id });
+        expect(ids.alloc()).toMatchObject({ errno: 'ENOSPC' });
+      }));
+      ids.clear();
+      expect([ids.used, ids.alloc()]).toMatchObject([0, { value: 0 }]);
     }
   });
 

@@ -1,24 +1,9 @@
 // struct device: a name, a parent, what subsystems hang on it, and the record the IOMMU keeps of it.
 import { ModelError } from '@siov/base';
 import type { StatePort } from '@siov/base';
-
-/**
- * What IOMMU management stores of a device (R7): the PASID of the domain it is attached to. Drivers and irq chips read
- * it; only {@link IommuRecordWriter} changes it.
- */
-export interface IommuRecord {
-  /** Default PASID, 20 bits; meaningful while `valid`. */
-  readonly pasid: number;
-  readonly valid: boolean;
-  /** Counts attachments and detachments, so that a holder of an old PASID can see that it is old. */
-  readonly generation: number;
-}
-
-/** The one hand that writes a device's {@link IommuRecord}. */
-export interface IommuRecordWriter {
-  attach(pasid: number): void;
-  detach(): void;
-}
+import { makeIommuRecord } from './iommu-record.ts';
+import type { IommuRecord, IommuRecordWriter } from './iommu-record.ts';
+import { Submitters } from './submitters.ts';
 
 /** Names a value that a subsystem hangs on devices (`dev->msi.data`, driver data) without `Device` knowing its type. */
 export interface DeviceKey<T> {
@@ -42,7 +27,11 @@ export class Device {
   readonly parent: Device | null;
   readonly #requesterId: number | undefined;
   readonly #attached: Map<DeviceKey<unknown>, unknown>;
-  readonly #iommu: { pasid: number; valid: boolean; generation: number };
+  /** What IOMMU management knows of the device (R7). */
+  readonly iommu: IommuRecord;
+  /** Who can submit work to it; a mediated device's portals are its parent's. */
+  readonly submitters: Submitters;
+  readonly #writer: IommuRecordWriter;
   #writerTaken = false;
 
   constructor(name: string, options: DeviceOptions) {
@@ -50,11 +39,10 @@ export class Device {
     this.parent = options.parent ?? null;
     this.#requesterId = options.requesterId;
     this.#attached = options.state.map(`device/${name}/attached`);
-    this.#iommu = options.state.record(`device/${name}/iommu`, { pasid: 0, valid: false, generation: 0 });
-  }
-
-  get iommu(): IommuRecord {
-    return this.#iommu;
+    const { record, writer } = makeIommuRecord(options.state, name);
+    this.iommu = record;
+    this.#writer = writer;
+    this.submitters = this.isMediated && options.parent !== undefined ? options.parent.submitters : new Submitters(options.state, name);
   }
 
   /** Whose requester id its memory writes carry: a mediated device is seen on the bus as its physical function. */
@@ -85,17 +73,6 @@ export class Device {
   takeIommuRecord(): IommuRecordWriter {
     if (this.#writerTaken) throw new ModelError(`device ${this.name}: its IOMMU record has a writer already`);
     this.#writerTaken = true;
-    const record = this.#iommu;
-    return {
-      attach(pasid) {
-        record.pasid = pasid;
-        record.valid = true;
-        record.generation += 1;
-      },
-      detach() {
-        record.valid = false;
-        record.generation += 1;
-      },
-    };
+    return this.#writer;
   }
 }

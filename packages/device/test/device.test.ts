@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { bit, plainState, register, runToCompletion } from '@siov/base';
 import type { AccessPort } from '@siov/base';
+import type { PasidWitness } from '../src/index.ts';
 import { Device, deviceKey, PciDevice, readRegister, writeRegister } from '../src/index.ts';
 
 const state = plainState;
@@ -9,10 +10,45 @@ test('R7: the IOMMU record of a device has one writer, whoever else asks is refu
   const device = new Device('mdev0', { state, requesterId: 0x10 });
   const writer = device.takeIommuRecord();
   expect(() => device.takeIommuRecord()).toThrow(/mdev0: its IOMMU record has a writer already/);
-  writer.attach(5);
-  expect(device.iommu).toEqual({ pasid: 5, valid: true, generation: 1 });
+  const backing = { pasid: 5, valid: () => device.iommu.valid, hold() {}, release() {} };
+  const witness = writer.attach(backing);
+  expect(device.iommu).toEqual({ pasid: 5, valid: true, generation: 1, witness });
+  expect([witness.pasid, witness.valid]).toEqual([5, true]);
   writer.detach();
-  expect(device.iommu).toMatchObject({ valid: false, generation: 2 });
+  expect(device.iommu).toEqual({ pasid: 0, valid: false, generation: 2, witness: null });
+  expect(witness.valid).toBe(false);
+});
+
+test('R15: a PASID witness is made by the record’s writer alone', () => {
+  const device = new Device('mdev0', { state, requesterId: 0x10 });
+  const calls: string[] = [];
+  const backing = { pasid: 7, valid: () => true, hold: () => calls.push('hold'), release: () => calls.push('release') };
+  const witness = device.takeIommuRecord().witness(backing);
+  witness.hold();
+  witness.release();
+  expect([witness.pasid, calls]).toEqual([7, ['hold', 'release']]);
+  const Forged = witness.constructor as new (...arguments_: unknown[]) => unknown;
+  expect(() => new Forged(Symbol('issuer'), backing)).toThrow(/only IOMMU management issues/);
+  // @ts-expect-error -- whatever looks like a witness is none
+  const alike: PasidWitness = { pasid: 7, valid: true, hold() {}, release() {} };
+  expect(alike).not.toBeInstanceOf(Forged);
+});
+
+test('R3: others than the host kernel submit, or an interrupt domain checks no PASID; never both', () => {
+  const { submitters } = new Device('dsa0', { state, requesterId: 1 });
+  expect(submitters.exposePortal().ok).toBe(true);
+  expect(submitters.skipChecks()).toMatchObject({ errno: 'EPERM', message: 'dsa0: 1 portals are mapped for others than the host kernel: its interrupts need a PASID check' });
+  submitters.withdrawPortal();
+  expect(submitters.skipChecks().ok).toBe(true);
+  expect(submitters.exposePortal()).toMatchObject({ errno: 'EPERM' });
+  expect([submitters.portals, submitters.unchecked]).toEqual([0, 1]);
+  submitters.resumeChecks();
+  expect(submitters.exposePortal().ok).toBe(true);
+});
+
+test('the portals of a mediated device are its parent’s', () => {
+  const pf = new Device('dsa0', { state, requesterId: 1 });
+  expect(new Device('mdev0', { state, parent: pf }).submitters).toBe(pf.submitters);
 });
 
 test('a mediated device is seen on the bus as its physical function', () => {

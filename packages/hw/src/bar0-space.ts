@@ -58,7 +58,7 @@ class Bar0Space {
     }
     const allowed = this.#addressAllowed(words) ? words : words.filter((word) => !this.#isImsAddress(word.offset));
     for (const { offset, size, value } of allowed) registers.bar0.write(offset, size, value, (gate) => this.#open(gate, offset));
-    for (const { offset } of allowed) yield* this.#unmasked(offset & ~3);
+    for (const { offset } of allowed) this.#unmasked(offset & ~3);
   }
 
   /** Whether fields behind `gate` can be written now (DSA spec 3.0 §5.7, §9.2). */
@@ -107,16 +107,16 @@ class Bar0Space {
   }
 
   /** After a write to a mask: what became pending meanwhile goes out. */
-  *#unmasked(offset: number): Steps<void> {
+  #unmasked(offset: number): void {
     const { registers, interrupts } = this.#parts;
     const ims = this.#insideIms(offset);
     if (ims !== undefined) {
-      if (ims % IMS_ENTRY_SIZE === ImsEntry.Control.offset) yield* interrupts.releaseIms(Math.floor(ims / IMS_ENTRY_SIZE));
+      if (ims % IMS_ENTRY_SIZE === ImsEntry.Control.offset) interrupts.releaseIms(Math.floor(ims / IMS_ENTRY_SIZE));
       return;
     }
     const msix = offset - registers.profile.msix.table;
     const vector = Math.floor(msix / MSIX_ENTRY_SIZE);
     const isControl = msix >= 0 && vector < registers.layout.msixEntries && msix % MSIX_ENTRY_SIZE === MsixEntry.Control.offset;
-    if (isControl) yield* interrupts.releaseMsix([vector]);
+    if (isControl) interrupts.releaseMsix(vector);
   }
 }

@@ -38,7 +38,7 @@ export class Completion {
     if (interrupt !== undefined && told.status !== RECORD_FAULT) {
       yield interrupting;
       if (inFlight.stoppedForGood(work.engine)) return false;
-      yield* this.#parts.interrupts.completion(interrupt);
+      this.#parts.interrupts.completion(interrupt);
     }
     return true;
   }

@@ -43,7 +43,7 @@ function* write(parts: ConfigParts, words: readonly WordWrite[]): Steps<void> {
     return;
   }
   if (pci.fixedWhileEnabled !== fixed && !state.disabled) yield* state.configChanged();
-  if (touched.includes(MSGCTL) || touched.includes(PCICMD)) yield* interrupts.releaseMsix(vectorsOf(registers));
+  if (touched.includes(MSGCTL) || touched.includes(PCICMD)) interrupts.releaseAllMsix();
 }
 
 /** Address bits below the size of a BAR stay 0: that is how software finds the size. */
@@ -53,8 +53,4 @@ function keepBarSizes({ config, profile }: DeviceRegisters): void {
     const address = BAR0.address.get(image) & ~((size >>> 4) - 1);
     config.set(register as typeof BAR0, BAR0.address.set(image, address >>> 0));
   }
-}
-
-function vectorsOf({ layout }: DeviceRegisters): number[] {
-  return Array.from({ length: layout.msixEntries }, (_each, vector) => vector);
 }

@@ -73,6 +73,17 @@ export class DsaFunction {
     yield* this.#parts.interrupts.cause('handlesRevoked');
   }
 
+  /**
+   * A device event on this entry of the message store, as an engine has one at the end of a descriptor that was permitted
+   * to use it: sent, kept pending or dropped at once, by the entry as it is. Throws {@link ModelError} when there is no
+   * entry `index`.
+   */
+  raiseIms(index: number): void {
+    const { registers, interrupts } = this.#parts;
+    if (!(index >= 0 && index < registers.layout.imsEntries)) throw new ModelError(`${this.name}: there is no IMS entry ${index}`);
+    interrupts.imsCompletion(index);
+  }
+
   /** GENSTS.state, of DEVICE_STATE. */
   get deviceState(): number {
     return this.#parts.state.state;

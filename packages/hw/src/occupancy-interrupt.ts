@@ -35,6 +35,6 @@ export class OccupancyInterrupt {
     const entry = handles.entryOf(ims, Wqcfg.OccupancyInterrupt.handle.get(selected));
     if (entry === undefined) return;
     if (!ims && entry.index === 0) yield* interrupts.cause('occupancyLimit');
-    else yield* interrupts.event(entry);
+    else interrupts.raise(entry);
   }
 }

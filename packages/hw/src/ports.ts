@@ -9,9 +9,14 @@ export interface DmaPort {
   write(pasid: number | null, address: bigint, from: Uint8Array): Steps<Result<void, 'EFAULT'>>;
 }
 
-/** Where messages go: a memory write of 32 bits, never with a PASID (VT-d: requests to the interrupt range have none). */
+/** Where messages go. */
 export interface InterruptPort {
-  message(address: bigint, data: number): Steps<void>;
+  /**
+   * A posted memory write of the 32 bits `data`, never with a PASID (VT-d: requests to the interrupt range have none).
+   * The address comes in two halves of 32 bits, unsigned like `data`. It is over when the call returns; whoever is woken
+   * by it runs later, as an agent of his own.
+   */
+  message(addressHi: number, addressLo: number, data: number): void;
 }
 
 export interface HwPorts {

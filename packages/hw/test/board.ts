@@ -55,7 +55,7 @@ export class Board {
       state: plainState,
       trace,
       dma: { read: dma(false), write: dma(true) },
-      interrupts: { message: (address, data) => this.#message(address, data) },
+      interrupts: { message: (hi, lo, data) => void this.messages.push({ address: (BigInt(hi) << 32n) | BigInt(lo), data }) },
     });
     if (agents === 'agents') for (const { name, steps } of this.device.engines()) this.executor.spawn({ name, layer: 'hw' }, steps);
   }
@@ -190,10 +190,6 @@ export class Board {
     const into = new Uint8Array(length);
     this.memory.read(Number(address), into);
     return into;
-  }
-
-  *#message(address: bigint, data: number): Steps<void> {
-    this.messages.push({ address, data });
   }
 
   *#dma(write: boolean, pasid: number | null, address: bigint, bytes: Uint8Array): Steps<Result<void, 'EFAULT'>> {

@@ -1,14 +1,15 @@
 // struct irq_desc: everything the core knows of one interrupt, as plain data behind one lock.
 import { Lock } from '@siov/base';
-import type { StatePort, Steps } from '@siov/base';
-import type { FlowHandler, IrqData } from './chip.ts';
+import type { MaybeSteps, StatePort, Steps } from '@siov/base';
+import type { FlowHandler, IrqData, TriggerType } from './chip.ts';
+import type { CpuMask } from './cpu-mask.ts';
 
 export type IrqReturn = 'none' | 'handled' | 'wake-thread';
 
-/** Runs in interrupt context, with no lock held. */
-export type IrqHandler = (virq: number) => Steps<IrqReturn>;
+/** Runs in interrupt context, with no lock held. Returns at once, or steps where it touches what others see. */
+export type IrqHandler = (virq: number) => MaybeSteps<IrqReturn>;
 /** Runs in the interrupt's own thread and may wait. */
-export type IrqThread = (virq: number) => Steps<void>;
+export type IrqThread = (virq: number) => Steps<IrqReturn>;
 
 /** struct irqaction. */
 export interface IrqAction {
@@ -16,11 +17,18 @@ export interface IrqAction {
   readonly thread: IrqThread | null;
   readonly name: string;
   readonly devId: unknown;
+  /** IRQF_* that outlive the request. */
   readonly shared: boolean;
+  readonly oneshot: boolean;
+  readonly percpu: boolean;
+  readonly trigger: TriggerType;
+  /** Bit of this action in the masks of ONESHOT threads; 0 without ONESHOT. */
+  readonly threadMask: number;
   /** Shared between the hard interrupt, the thread and free_irq(). */
   readonly threadState: { wakeups: number; running: boolean; stop: boolean; gone: boolean };
 }
 
+/** Fields of irq_common_data and irq_desc, with the IRQD_* and IRQS_* bits and _IRQ_* settings as fields of their own. */
 export interface DescState {
   actions: readonly IrqAction[];
   flow: FlowHandler | null;
@@ -28,15 +36,61 @@ export interface DescState {
   data: IrqData | null;
   /** Nesting of disable_irq(); 1 from the start, 0 when enabled. */
   depth: number;
+
+  // IRQD_*
+  trigger: TriggerType;
   activated: boolean;
   started: boolean;
   disabled: boolean;
   masked: boolean;
   inProgress: boolean;
+  /** IRQD_AFFINITY_MANAGED: the kernel alone decides where it goes; a set without online CPU shuts it down. */
+  managed: boolean;
+  managedShutdown: boolean;
+  /** IRQD_MOVE_PCNTXT: the affinity can be set from any context; without it moves wait for the next interrupt. */
+  movePcntxt: boolean;
+  affinityOnActivate: boolean;
+  affinitySet: boolean;
+  singleTarget: boolean;
+  /** IRQD_CAN_RESERVE: a vector is only reserved until the interrupt is requested. */
+  canReserve: boolean;
+  /** IRQD_HANDLE_ENFORCE_IRQCTX: cannot be replayed by software, only by the hardware. */
+  enforceIrqContext: boolean;
+
+  // IRQS_*
   /** One edge that came while it could not be handled: replayed once. */
   pending: boolean;
-  /** Events counted for /proc/interrupts, by CPU. */
-  counts: readonly number[];
+  replay: boolean;
+  waiting: boolean;
+  oneshot: boolean;
+  spuriousDisabled: boolean;
+  pollInProgress: boolean;
+
+  // Settings
+  noRequest: boolean;
+  nestedThread: boolean;
+  perCpuDevid: boolean;
+  /** IRQ_DISABLE_UNLAZY */
+  disableUnlazy: boolean;
+
+  // Affinity
+  affinity: CpuMask;
+  effectiveAffinity: CpuMask;
+  /** The mask of a move that waits for the next interrupt (IRQD_SETAFFINITY_PENDING); null when none does. */
+  pendingAffinity: CpuMask | null;
+
+  // note_interrupt()
+  irqCount: number;
+  irqsUnhandled: number;
+  /** Milliseconds of the machine's clock. */
+  lastUnhandled: number;
+
+  // Threads
+  threadsActive: number;
+  /** Threads that keep a ONESHOT interrupt masked, by threadMask. */
+  threadsOneshot: number;
+  threadsHandled: number;
+  threadsHandledLast: number;
 }
 
 export class IrqDesc {
@@ -45,23 +99,53 @@ export class IrqDesc {
   /** Serialises requesting and freeing, which wait and so cannot hold {@link lock} throughout (request_mutex). */
   readonly requestMutex: Lock;
   readonly state: DescState;
+  /** Events counted for /proc/interrupts, by CPU. */
+  readonly counts: Uint32Array;
 
   constructor(state: StatePort, core: string, virq: number, cpus: number) {
     this.virq = virq;
     this.lock = new Lock(state, `${core}/irq${virq}`);
     this.requestMutex = new Lock(state, `${core}/irq${virq}/request`);
+    this.counts = state.words(`${core}/irq${virq}/counts`, cpus);
     this.state = state.record<DescState>(`${core}/irq${virq}`, {
       actions: [],
       flow: null,
       data: null,
       depth: 1,
+      trigger: 'none',
       activated: false,
       started: false,
       disabled: true,
       masked: true,
       inProgress: false,
+      managed: false,
+      managedShutdown: false,
+      movePcntxt: false,
+      affinityOnActivate: false,
+      affinitySet: false,
+      singleTarget: false,
+      canReserve: false,
+      enforceIrqContext: false,
       pending: false,
-      counts: Array.from({ length: cpus }, () => 0),
+      replay: false,
+      waiting: false,
+      oneshot: false,
+      spuriousDisabled: false,
+      pollInProgress: false,
+      noRequest: false,
+      nestedThread: false,
+      perCpuDevid: false,
+      disableUnlazy: false,
+      affinity: 0n,
+      effectiveAffinity: 0n,
+      pendingAffinity: null,
+      irqCount: 0,
+      irqsUnhandled: 0,
+      lastUnhandled: 0,
+      threadsActive: 0,
+      threadsOneshot: 0,
+      threadsHandled: 0,
+      threadsHandledLast: 0,
     });
   }
 }

@@ -4,6 +4,7 @@ import type { Steps } from '@siov/base';
 import { COMPLETION_STATUS, DESCRIPTOR_FLAG, encodeCompletionRecord } from '@siov/datasheet';
 import type { InFlight } from './in-flight.ts';
 import type { InterruptDelivery, InterruptEntry } from './interrupt-delivery.ts';
+import type { InterruptPermission } from './interrupt-permission.ts';
 import type { DmaPort } from './ports.ts';
 import type { SoftwareErrors } from './software-errors.ts';
 import type { Outcome, Work } from './work.ts';
@@ -19,10 +20,18 @@ const NEVER_IN_MEMORY: ReadonlySet<number> = new Set([RECORD_FAULT, RECORD_ALIGN
 /** The second half of the record is written before the first, whose first byte software polls. */
 const RECORD_REST = 8;
 
-export class Completion {
-  readonly #parts: { dma: DmaPort; errors: SoftwareErrors; interrupts: InterruptDelivery; inFlight: InFlight };
+interface CompletionParts {
+  readonly dma: DmaPort;
+  readonly errors: SoftwareErrors;
+  readonly interrupts: InterruptDelivery;
+  readonly permission: InterruptPermission;
+  readonly inFlight: InFlight;
+}
 
-  constructor(parts: { dma: DmaPort; errors: SoftwareErrors; interrupts: InterruptDelivery; inFlight: InFlight }) {
+export class Completion {
+  readonly #parts: CompletionParts;
+
+  constructor(parts: CompletionParts) {
     this.#parts = parts;
   }
 
@@ -38,9 +47,15 @@ export class Completion {
     if (interrupt !== undefined && told.status !== RECORD_FAULT) {
       yield interrupting;
       if (inFlight.stoppedForGood(work.engine)) return false;
-      this.#parts.interrupts.completion(interrupt);
+      yield* this.#interrupt(work, interrupt);
     }
     return true;
+  }
+
+  *#interrupt(work: Work, entry: InterruptEntry): Steps<void> {
+    const { permission, interrupts } = this.#parts;
+    if (permission.stillPermits(entry, work.submitter.pasid)) interrupts.completion(entry);
+    else yield* this.#report(work, { status: INTERRUPT_HANDLE });
   }
 
   /** The outcome as it is known after the write: that of the operation, or that its record could not be written. */

@@ -6,6 +6,7 @@ import type { DsaProfile } from '@siov/datasheet';
 import { bar0Space } from './bar0-space.ts';
 import { configSpace } from './config-space.ts';
 import { crossing } from './crossing.ts';
+import type { PermissionCheck } from './interrupt-permission.ts';
 import { assemble } from './parts.ts';
 import type { DeviceAssembly } from './parts.ts';
 import { portals } from './portals.ts';
@@ -23,6 +24,12 @@ export interface ImsEntryView {
   readonly pasid: number;
 }
 
+/** What a device is free to do one way or the other. */
+export interface DsaOptions {
+  /** `acceptance` unless said. */
+  readonly permissionCheck?: PermissionCheck;
+}
+
 export class DsaFunction {
   readonly name: string;
   readonly profile: DsaProfile;
@@ -36,13 +43,13 @@ export class DsaFunction {
   readonly #ports: HwPorts;
 
   /** Throws {@link ModelError} on a profile that {@link checkProfile} refuses. `name` is unique in the machine. */
-  constructor(name: string, profile: DsaProfile, ports: HwPorts) {
+  constructor(name: string, profile: DsaProfile, ports: HwPorts, { permissionCheck = 'acceptance' }: DsaOptions = {}) {
     const checked = checkProfile(profile);
     if (!checked.ok) throw new ModelError(checked.message);
     this.name = name;
     this.profile = profile;
     this.#ports = ports;
-    this.#parts = assemble(name, profile, ports);
+    this.#parts = assemble(name, profile, ports, permissionCheck);
     const trace = ports.trace ?? noTrace;
     const config = { ...this.#parts, transactionsPending: () => this.inFlight > 0, functionLevelReset: () => this.#reset() };
     this.config = configSpace(config, trace);

@@ -1,5 +1,5 @@
-export type { ImsEntryView } from './dsa-function.ts';
+export type { DsaOptions, ImsEntryView } from './dsa-function.ts';
 export { DsaFunction } from './dsa-function.ts';
-export type { EntryPermission } from './interrupt-permission.ts';
+export type { EntryPermission, PermissionCheck } from './interrupt-permission.ts';
 export { permits } from './interrupt-permission.ts';
 export type { DeviceAgent, DmaPort, HwPorts, InterruptPort, PortalPort } from './ports.ts';

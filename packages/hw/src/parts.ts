@@ -11,6 +11,7 @@ import { InFlight } from './in-flight.ts';
 import { InterruptDelivery } from './interrupt-delivery.ts';
 import { InterruptHandles } from './interrupt-handles.ts';
 import { InterruptPermission } from './interrupt-permission.ts';
+import type { PermissionCheck } from './interrupt-permission.ts';
 import { OccupancyInterrupt } from './occupancy-interrupt.ts';
 import { PciFunction } from './pci-function.ts';
 import type { HwPorts } from './ports.ts';
@@ -30,7 +31,8 @@ export interface DeviceAssembly {
   readonly engines: readonly Engine[];
 }
 
-export function assemble(name: string, profile: DsaProfile, { state: port, dma, interrupts: messages }: HwPorts): DeviceAssembly {
+export function assemble(name: string, profile: DsaProfile, ports: HwPorts, permissionCheck: PermissionCheck): DeviceAssembly {
+  const { state: port, dma, interrupts: messages } = ports;
   const prefix = `hw/${name}`;
   const registers = new DeviceRegisters(port, prefix, profile);
   const pci = new PciFunction(registers);
@@ -40,14 +42,14 @@ export function assemble(name: string, profile: DsaProfile, { state: port, dma, 
   const queues = new WorkQueues(port, prefix, registers);
   const inFlight = new InFlight(port, prefix, registers.layout.engines);
   const state = new DeviceState({ registers, inFlight, errors, interrupts });
-  const common = { registers, pci, interrupts, handles, errors, queues, inFlight, state, dma };
+  const permission = new InterruptPermission({ registers, handles }, permissionCheck);
+  const common = { registers, pci, interrupts, handles, errors, queues, inFlight, state, dma, permission };
   const commands = new CommandUnit(port, prefix, common);
   const engineParts = {
     ...common,
     arbiter: new Arbiter(port, prefix, common),
     occupancy: new OccupancyInterrupt(common),
     checks: new DescriptorChecks(common),
-    permission: new InterruptPermission(common),
     completion: new Completion(common),
   };
   const engines = Array.from({ length: registers.layout.engines }, (_each, engine) => new Engine(engine, engineParts));

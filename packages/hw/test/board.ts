@@ -1,13 +1,14 @@
 // A board with one device on it: memory that can refuse, interrupts that are written down, and a CPU that runs programs
 // against the device while its agents go on.
 import { bufferMemory, Executor, fail, must, ok, plainState, point, recordTrace } from '@siov/base';
-import type { AccessPort, AccessSize, Image, Memory, Result, Steps, TraceEvent, Width } from '@siov/base';
+import type { AccessPort, AccessSize, Image, Memory, Result, StatePort, Steps, TraceEvent, Width } from '@siov/base';
 import {
   CMD, CMDSTATUS, COMMAND, command, decodeCompletionRecord, DESCRIPTOR_FLAG, DSA_SPR, encodeDescriptor, Grpcfg, GRPCFG_SIZE, IMS_ENTRY_SIZE, ImsEntry,
   layoutOf, MSGCTL, MsixEntry, PASIDCTL, PCICMD, portalOffset, Wqcfg, wqOperand,
 } from '@siov/datasheet';
 import type { CommandCode, CompletionRecord, Descriptor, DsaProfile, Portal } from '@siov/datasheet';
 import { DsaFunction } from '../src/index.ts';
+import type { DsaOptions } from '../src/index.ts';
 
 export const MEMORY_SIZE = 1 << 20;
 /** Messages of vector n and of IMS entry n, so that a test can tell them apart. */
@@ -47,16 +48,16 @@ export class Board {
   readonly unmapped = new Set<bigint>();
   readonly #cpu = { name: 'CPU', layer: 'test' };
 
-  constructor(profile: DsaProfile = DSA_SPR, agents: 'agents' | 'none' = 'agents') {
+  constructor(profile: DsaProfile = DSA_SPR, agents: 'agents' | 'none' = 'agents', options: DsaOptions & { state?: StatePort } = {}) {
     this.profile = profile;
     const trace = recordTrace(this.executor, () => 0, (event) => this.events.push(event));
     const dma = (write: boolean) => (pasid: number | null, address: bigint, bytes: Uint8Array) => this.#dma(write, pasid, address, bytes);
     this.device = new DsaFunction('dsa0', profile, {
-      state: plainState,
+      state: options.state ?? plainState,
       trace,
       dma: { read: dma(false), write: dma(true) },
       interrupts: { message: (hi, lo, data) => void this.messages.push({ address: (BigInt(hi) << 32n) | BigInt(lo), data }) },
-    });
+    }, options);
     if (agents === 'agents') for (const { name, steps } of this.device.engines()) this.executor.spawn({ name, layer: 'hw' }, steps);
   }
 
@@ -171,6 +172,11 @@ export class Board {
 
   enqueue(fields: Partial<Descriptor>, portal: Partial<Portal> = {}): boolean {
     return this.run(this.device.portals.enqueue(portalOffset({ wq: 0, limited: true, ims: false, ...portal }), encodeDescriptor(fields)));
+  }
+
+  /** A descriptor list in memory. */
+  writeDescriptors(address: bigint, list: readonly Partial<Descriptor>[]): void {
+    for (const [index, fields] of list.entries()) this.memory.write(Number(address) + 64 * index, encodeDescriptor(fields));
   }
 
   /** Submits one descriptor, lets the device finish and gives the record at RECORD (status 0: none was written). */

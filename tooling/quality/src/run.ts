@@ -1,0 +1,30 @@
+// Mutation testing of one package with StrykerJS: all mutants are in the sources at once, each behind a switch; for each
+// one only the tests that reach it are run, in a vitest that stays alive.
+import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { relative } from 'node:path';
+import { Stryker } from '@stryker-mutator/core';
+import type { Measured } from './measured.ts';
+import type { Mutant } from './mutant.ts';
+import { textAt } from './mutant.ts';
+
+/** Environment variable that tells `mutation.config.ts` the folders of the tests, separated by commas. */
+export const TEST_FOLDERS = 'SIOV_MUTATION_TESTS';
+
+/**
+ * Mutates a copy of the workspace in the current directory; the sources themselves are not touched. Throws when the tests
+ * fail without any change.
+ */
+export async function mutate({ path, tests }: Measured): Promise<Mutant[]> {
+  process.env[TEST_FOLDERS] = tests.join(',');
+  const stryker = new Stryker({ configFile: 'tooling/quality/stryker.json', mutate: [`${path}/src/**/*.ts`], concurrency: availableParallelism() });
+  const results = await stryker.runMutationTest();
+  return results.map(({ fileName, location, mutatorName, replacement, status }) => ({
+    file: relative(process.cwd(), fileName),
+    line: location.start.line,
+    mutator: mutatorName,
+    ...textAt(readFileSync(fileName, 'utf8'), location),
+    replacement: replacement ?? '',
+    status,
+  }));
+}

@@ -10,6 +10,10 @@ export type { Descriptor } from './descriptor.ts';
 export {
   COMMON_FLAGS, decodeDescriptor, DESCRIPTOR_FLAG, DESCRIPTOR_SIZE, DescriptorOperation, DescriptorPasid, encodeDescriptor,
 } from './descriptor.ts';
+export type { EventLogEntry } from './event-log.ts';
+export {
+  decodeEventLogEntry, encodeEventLogEntry, EVENT_LOG_MIN_SIZE, eventLogEntrySize, EventLogEntry0, EventLogEntry1, HandleInfo,
+} from './event-log.ts';
 export type { Gate } from './gate.ts';
 export { GATE } from './gate.ts';
 export { Grpcfg, GRPCFG_SIZE } from './grpcfg.ts';
@@ -24,12 +28,12 @@ export { Perfmon } from './perfmon.ts';
 export type { Portal } from './portal.ts';
 export { PORTAL_SIZE, PORTAL_SLOT_SIZE, portalOf, portalOffset, PORTALS_PER_WQ_SIZE } from './portal.ts';
 export type { DsaLayout, DsaProfile } from './profile.ts';
-export { defineProfile, layoutOf } from './profile.ts';
+export { defineProfile, layoutOf, withEventLog } from './profile.ts';
 export { checkProfile } from './profile-check.ts';
 export { resetBar0To, resetConfigTo } from './profile-values.ts';
-export { DSA_SMALL, DSA_SPR } from './profiles.ts';
+export { DSA_EVENT_LOG, DSA_SMALL, DSA_SPR } from './profiles.ts';
 export type { DeclaredRegister, RegisterWindow } from './register-window.ts';
 export { bar0Windows, configWindow, placementsOf, registerName } from './register-window.ts';
 export type { CompletionStatus } from './status.ts';
-export { COMPLETION_STATUS, SOFTWARE_ERROR, statusName } from './status.ts';
+export { COMPLETION_STATUS, EVENT_LOG_STATUS, SOFTWARE_ERROR, statusName } from './status.ts';
 export { WQ_STATE, Wqcfg, WqcfgOperations, wqcfgSize } from './wqcfg.ts';

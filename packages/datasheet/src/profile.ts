@@ -5,6 +5,7 @@ import type { ImageOf } from '@siov/base';
 import { ENGCAP, GENCAP, GRPCAP, OFFSETS, TABLE_OFFSET_UNIT, WQCAP } from './bar0-capabilities.ts';
 import type { CMDCAP, OFFSETS_HI, OPCAP, VERSION } from './bar0-capabilities.ts';
 import { COMMANDS_WITHOUT_CMDCAP } from './command.ts';
+import { eventLogEntrySize } from './event-log.ts';
 import { IMS_SIZE_UNIT } from './ims-table.ts';
 import { wqcfgSize } from './wqcfg.ts';
 
@@ -43,6 +44,8 @@ export interface DsaLayout {
   readonly offsets: { readonly grpcfg: number; readonly wqcfg: number; readonly msixperm: number; readonly ims: number };
   /** Command codes it has, as bits of CMDCAP. */
   readonly commands: number;
+  /** 0: it has no event log. */
+  readonly eventLogEntrySize: number;
 }
 
 export function layoutOf(profile: DsaProfile): DsaLayout {
@@ -58,6 +61,7 @@ export function layoutOf(profile: DsaProfile): DsaLayout {
     msixEntries: profile.msix.count,
     offsets: { grpcfg: table('grpcfg'), wqcfg: table('wqcfg'), msixperm: table('msixperm'), ims: table('ims') },
     commands: GENCAP.commandCapabilities.get(profile.GENCAP) === 1 ? profile.CMDCAP : COMMANDS_WITHOUT_CMDCAP,
+    eventLogEntrySize: eventLogEntrySize(GENCAP.eventLog.get(profile.GENCAP)),
   };
 }
 
@@ -71,4 +75,13 @@ export function defineProfile(profile: DsaProfile): DsaProfile {
     if (!(profile[key] >= 0 && profile[key] <= largest)) throw new ModelError(`profile ${profile.name}: ${key} ${profile[key]} is not in 0..${largest}`);
   }
   return Object.freeze(profile);
+}
+
+/**
+ * The same device with an event log of 64-byte entries. `overflow`: what comes when the log is full is dropped, with
+ * software error 0x54; without it the device waits until there is room.
+ */
+export function withEventLog(profile: DsaProfile, { overflow = false } = {}): DsaProfile {
+  const withLog = GENCAP.eventLog.set(profile.GENCAP, 1);
+  return Object.freeze({ ...profile, name: `${profile.name}-event-log`, GENCAP: GENCAP.eventLogOverflow.set(withLog, overflow ? 1 : 0) });
 }

@@ -1,7 +1,7 @@
 // The devices that come with the package.
 import { CMDCAP, ENGCAP, GENCAP, GRPCAP, OFFSETS, OFFSETS_HI, OPCAP, VERSION, WQCAP } from './bar0-capabilities.ts';
 import { PCI_ID } from './pci-header.ts';
-import { defineProfile } from './profile.ts';
+import { defineProfile, withEventLog } from './profile.ts';
 
 const shared = {
   vendor: PCI_ID.INTEL,
@@ -45,4 +45,15 @@ export const DSA_SMALL = defineProfile({
   CMDCAP: CMDCAP.of({ commands: 0x7ffe }),
   msix: { count: 3, table: 0x2000, pba: 0x3000 },
   bar2Size: 0x8000,
+});
+
+/**
+ * {@link DSA_SPR} as version 2.0 with an event log, and with page requests that a queue can do without. The other values
+ * stay those of a Sapphire Rapids: no such device exists, it is there to try what an event log does.
+ */
+export const DSA_EVENT_LOG = defineProfile({
+  ...withEventLog(DSA_SPR, { overflow: true }),
+  name: 'dsa-event-log',
+  VERSION: VERSION.of({ major: 2 }),
+  WQCAP: WQCAP.prsDisable.set(DSA_SPR.WQCAP, 1),
 });

@@ -2,7 +2,7 @@
 // build their register files from them, dumps and traces take names from them.
 import type { Access, Placement, StoredRegister } from '@siov/base';
 import { BAR0_CAPABILITIES } from './bar0-capabilities.ts';
-import { BAR0_SOFTWARE_ERROR } from './bar0-errors.ts';
+import { BAR0_EVENT_LOG, BAR0_SOFTWARE_ERROR } from './bar0-errors.ts';
 import { BAR0_GENERAL } from './bar0-general.ts';
 import { Grpcfg, GRPCFG_SIZE } from './grpcfg.ts';
 import { IMS_ENTRY_SIZE, ImsEntry } from './ims-table.ts';
@@ -39,8 +39,9 @@ export function bar0Windows(profile: DsaProfile): readonly RegisterWindow[] {
   const layout = layoutOf(profile);
   const { offsets } = layout;
   const operations = layout.wqcfgSize >= 64 ? Array.from({ length: 8 }, (_each, word) => placed(WqcfgOperations, WqcfgOperations.offset + 4 * word)) : [];
+  const log = layout.eventLogEntrySize > 0 ? BAR0_EVENT_LOG : [];
   return [
-    { name: '', offset: 0, stride: GENERAL_SIZE, count: 1, registers: placedAll([...BAR0_CAPABILITIES, ...BAR0_GENERAL, ...BAR0_SOFTWARE_ERROR]) },
+    { name: '', offset: 0, stride: GENERAL_SIZE, count: 1, registers: placedAll([...BAR0_CAPABILITIES, ...BAR0_GENERAL, ...BAR0_SOFTWARE_ERROR, ...log]) },
     { name: 'MSIXPERM', offset: offsets.msixperm, stride: MSIXPERM_SIZE, count: layout.msixEntries, registers: [placed(Msixperm)] },
     { name: 'GRPCFG', offset: offsets.grpcfg, stride: GRPCFG_SIZE, count: layout.groups, registers: placedAll([...Grpcfg.Wqs, Grpcfg.Engines, Grpcfg.Flags]) },
     { name: 'WQCFG', offset: offsets.wqcfg, stride: layout.wqcfgSize, count: layout.wqs, registers: [...placedAll(Object.values(Wqcfg)), ...operations] },

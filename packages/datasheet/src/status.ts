@@ -23,6 +23,9 @@ export const SOFTWARE_ERROR = {
   EVENT_LOG_FULL: 0x54,
 } as const;
 
+/** Errors that only the event log has: completions that come after one that went there, and go there themselves. */
+export const EVENT_LOG_STATUS = { DRAIN: 0x26, BATCH: 0x27 } as const;
+
 const STATUS_NAME = new Map<number, string>([...Object.entries(COMPLETION_STATUS), ...Object.entries(SOFTWARE_ERROR)].map(([name, code]) => [code, name]));
 
 /** `INTERRUPT_HANDLE` for 0x19: for traces and messages. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import fc from 'fast-check';
 import {
-  decodeCompletionRecord, decodeDescriptor, encodeCompletionRecord, encodeDescriptor, OPCODE, OPERATIONS, portalOf, portalOffset, DESCRIPTOR_FLAG,
+  decodeCompletionRecord, decodeDescriptor, decodeEventLogEntry, encodeCompletionRecord, encodeEventLogEntry, EventLogEntry0, EventLogEntry1, eventLogEntrySize, HandleInfo, encodeDescriptor, OPCODE, OPERATIONS, portalOf, portalOffset, DESCRIPTOR_FLAG,
 } from '../src/index.ts';
 
 const u32 = fc.nat(0xffffffff);
@@ -57,6 +57,25 @@ describe('completion record', () => {
       expect(decodeCompletionRecord(bytes)).toEqual(fields);
       expect(bytes[0]).not.toBe(0);
     }));
+  });
+});
+
+describe('event log entry', () => {
+  test('what is encoded comes back, in entries of every size, and what is behind it is zero', () => {
+    const entry = fc.record({ word0: u64.map((raw) => EventLogEntry0.image(raw)), word1: u64.map((raw) => EventLogEntry1.image(raw)), address: u64, record: fc.uint8Array({ minLength: 32, maxLength: 32 }) });
+    fc.assert(fc.property(entry, fc.constantFrom(1, 2, 3), (fields, support) => {
+      const bytes = encodeEventLogEntry(fields, eventLogEntrySize(support));
+      expect(decodeEventLogEntry(bytes)).toEqual(fields);
+      expect(bytes.subarray(64).every((byte) => byte === 0)).toBe(true);
+    }));
+  });
+
+  test('its fields are where the Linux driver reads them', () => {
+    expect([0, 1, 2, 3].map(eventLogEntrySize)).toEqual([0, 64, 128, 256]);
+    const word0 = EventLogEntry0.of({ descriptorValid: 1, wqIndexValid: 1, batchMember: 1, faultWrite: 1, priv: 1, errorInfoValid: 1, error: 0x1a, wqIndex: 3, batchId: 4, operation: 5, pasid: 0x12345 });
+    expect(word0).toBe(0x01234505_04031afcn);
+    const errorInfo = HandleInfo.of({ handle: 0x1234, interruptRequested: 1, ims: 1, recordRequired: 1, firstErrorInBatch: 1 });
+    expect(EventLogEntry1.of({ batchIndex: 7, errorInfo })).toBe(0x000f1234_00000007n);
   });
 });
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import fc from 'fast-check';
 import {
-  bar0Windows, checkProfile, configWindow, DSA_SMALL, DSA_SPR, GENCAP, GRPCAP, layoutOf, MSGCTL, OFFSETS, OPCAP, OPCODE, registerName, VERSION, WQCAP,
+  bar0Windows, checkProfile, configWindow, DSA_EVENT_LOG, DSA_SMALL, DSA_SPR, GENCAP, GRPCAP, layoutOf, MSGCTL, OFFSETS, OPCAP, OPCODE, registerName, VERSION, withEventLog, WQCAP,
 } from '../src/index.ts';
 import type { DsaProfile } from '../src/index.ts';
 
@@ -28,7 +28,7 @@ describe('DSA_SPR', () => {
     });
     expect(layoutOf(DSA_SPR)).toEqual({
       wqs: 8, totalWqSize: 128, wqcfgSize: 32, groups: 4, engines: 4, readBuffers: 96, imsEntries: 2048, msixEntries: 9,
-      offsets: { msixperm: 0x200, grpcfg: 0x300, wqcfg: 0x400, ims: 0x4000 }, commands: 0x1ffe,
+      offsets: { msixperm: 0x200, grpcfg: 0x300, wqcfg: 0x400, ims: 0x4000 }, commands: 0x1ffe, eventLogEntrySize: 0,
     });
   });
 
@@ -54,8 +54,21 @@ describe('DSA_SMALL', () => {
   });
 });
 
+describe('withEventLog', () => {
+  test.each([[false, 0x40_915f2107n], [true, 0x41_915f2107n]] as const)('changes GENCAP only (overflow: %s)', (overflow, gencap) => {
+    expect(withEventLog(DSA_SPR, { overflow })).toEqual({ ...DSA_SPR, name: 'dsa-spr-event-log', GENCAP: gencap });
+    expect(layoutOf(withEventLog(DSA_SPR, { overflow })).eventLogEntrySize).toBe(64);
+  });
+
+  test('its registers are there, and nowhere else', () => {
+    const names = (profile: DsaProfile) => [0xe0, 0xe8, 0xf0].map((offset) => registerName(bar0Windows(profile), offset));
+    expect(names(DSA_EVENT_LOG)).toEqual(['EVLCFG0', 'EVLCFG1', 'EVLSTATUS']);
+    for (const profile of [DSA_SPR, DSA_SMALL]) expect(names(profile)).toEqual(['0xe0', '0xe8', '0xf0']);
+  });
+});
+
 describe('checkProfile', () => {
-  test.each([DSA_SPR, DSA_SMALL])('$name is consistent', (profile) => {
+  test.each([DSA_SPR, DSA_SMALL, DSA_EVENT_LOG])('$name is consistent', (profile) => {
     expect(checkProfile(profile)).toEqual({ ok: true, value: undefined });
     expect(layoutOf(profile).msixEntries).toBe(layoutOf(profile).wqs + 1);
   });

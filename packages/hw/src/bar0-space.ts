@@ -2,7 +2,7 @@
 // entry unmasked, an address outside the interrupt window.
 import type { AccessPort, Steps, Trace } from '@siov/base';
 import {
-  CMD, GATE, GENCAP, GENCFG, IMS_ADDRESS_WINDOW, IMS_ENTRY_SIZE, ImsEntry, MSIX_ENTRY_SIZE, MsixEntry, WQ_STATE, Wqcfg,
+  CMD, EVLCFG0, EVLCFG1, GATE, GENCAP, GENCFG, IMS_ADDRESS_WINDOW, IMS_ENTRY_SIZE, ImsEntry, MSIX_ENTRY_SIZE, MsixEntry, WQ_STATE, Wqcfg,
 } from '@siov/datasheet';
 import { accessWindow } from './access-window.ts';
 import type { WordWrite } from './access-window.ts';
@@ -30,6 +30,9 @@ export function bar0Space(parts: Bar0Parts, trace: Trace): AccessPort {
   const window = { size: parts.registers.profile.bar0Size, windows: parts.registers.bar0Windows, trace };
   return accessWindow(window, space);
 }
+
+/** By the aligned 8 bytes they are in. */
+const ALWAYS_CONFIGURABLE: readonly number[] = [GENCFG.offset, EVLCFG0.offset, EVLCFG1.offset];
 
 class Bar0Space {
   readonly #parts: Bar0Parts;
@@ -68,8 +71,8 @@ class Bar0Space {
     if (gate === GATE.OCCUPANCY_INTERRUPT_DISABLED) return Wqcfg.OccupancyLimit.interruptEnable.get(registers.wq(wq, Wqcfg.OccupancyLimit)) === 0;
     if (gate === GATE.DEVICE_DISABLED && !state.disabled) return false;
     if (gate === GATE.WQ_DISABLED && queues.state(wq) !== WQ_STATE.DISABLED) return false;
-    // GENCFG can be written also where queues and groups are fixed.
-    return (offset & ~3) === GENCFG.offset || GENCAP.configurationSupport.get(registers.get(GENCAP)) === 1;
+    // What is about the device as a whole can be written also where queues and groups are fixed (for the log: inferred).
+    return ALWAYS_CONFIGURABLE.includes(offset & ~7) || GENCAP.configurationSupport.get(registers.get(GENCAP)) === 1;
   }
 
   #wqAt(offset: number): number | undefined {

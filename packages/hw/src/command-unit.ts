@@ -4,6 +4,7 @@ import type { StatePort, Steps } from '@siov/base';
 import { CMD, CMDSTATUS, COMMAND, COMMAND_ERROR, SOFTWARE_ERROR } from '@siov/datasheet';
 import { COMMANDS, WITHOUT_OPERAND } from './commands.ts';
 import type { CommandParts, CommandStatus } from './commands.ts';
+import type { ErrorReports } from './error-reports.ts';
 import type { InterruptDelivery } from './interrupt-delivery.ts';
 import type { SoftwareErrors } from './software-errors.ts';
 
@@ -12,6 +13,7 @@ const ending = point('device', 'command ends');
 
 export interface CommandUnitParts extends Omit<CommandParts, 'abandoned'> {
   readonly errors: SoftwareErrors;
+  readonly reports: ErrorReports;
   readonly interrupts: InterruptDelivery;
 }
 
@@ -24,6 +26,8 @@ interface UnitState {
   busy: boolean;
   /** A function level reset came since. */
   abandoned: boolean;
+  /** Writes to CMD that were lost and that the event log is to have. */
+  overlaps: number;
 }
 
 export class CommandUnit {
@@ -32,7 +36,7 @@ export class CommandUnit {
 
   constructor(state: StatePort, name: string, parts: CommandUnitParts) {
     this.#parts = parts;
-    this.#unit = state.record<UnitState>(`${name}/command-unit`, { pending: false, written: 0, busy: false, abandoned: false });
+    this.#unit = state.record<UnitState>(`${name}/command-unit`, { pending: false, written: 0, busy: false, abandoned: false, overlaps: 0 });
   }
 
   get busy(): boolean {
@@ -41,9 +45,11 @@ export class CommandUnit {
 
   /** A write to CMD. While a command is active it is lost, and an error recorded. */
   *write(value: number): Steps<void> {
-    const { registers, errors } = this.#parts;
+    const { registers, errors, reports } = this.#parts;
     if (CMDSTATUS.active.get(registers.get(CMDSTATUS)) === 1) {
-      yield* errors.report({ error: SOFTWARE_ERROR.COMMAND_OVERLAP });
+      // Nobody who writes a register waits for the log.
+      if (reports.logged) this.#unit.overlaps += 1;
+      else yield* errors.report({ error: SOFTWARE_ERROR.COMMAND_OVERLAP });
       return;
     }
     registers.set(CMDSTATUS, CMDSTATUS.of({ active: 1 }));
@@ -53,7 +59,7 @@ export class CommandUnit {
 
   /** A function level reset: whatever was asked is forgotten, without status or interrupt. */
   reset(): void {
-    this.#unit.pending = false;
+    Object.assign(this.#unit, { pending: false, overlaps: 0 });
     if (this.#unit.busy) this.#unit.abandoned = true;
   }
 
@@ -74,10 +80,19 @@ export class CommandUnit {
   /** The status is final before the interrupt: software that is woken by it reads it (DSA spec 3.0 §9.2.13). */
   *#end(command: typeof CMD.reset, status: CommandStatus): Steps<void> {
     yield ending;
+    yield* this.#reportOverlaps();
     if (this.#unit.abandoned) return;
     this.#parts.registers.set(CMDSTATUS, status);
     if (CMD.requestInterrupt.get(command) === 0) return;
     yield* this.#parts.interrupts.cause('commandCompletion', () => !this.#unit.abandoned);
+  }
+
+  *#reportOverlaps(): Steps<void> {
+    const gone = () => this.#unit.abandoned;
+    while (this.#unit.overlaps > 0 && !gone()) {
+      this.#unit.overlaps -= 1;
+      yield* this.#parts.reports.report({ error: SOFTWARE_ERROR.COMMAND_OVERLAP }, { gone, hurried: () => false });
+    }
   }
 
   *#execute(command: typeof CMD.reset): Steps<CommandStatus | undefined> {

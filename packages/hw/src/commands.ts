@@ -2,7 +2,7 @@
 // those that wait for descriptors give undefined when a function level reset or Halt ended the wait.
 import { waitUntil } from '@siov/base';
 import type { ImageOf, Steps } from '@siov/base';
-import { CMDSTATUS, COMMAND, COMMAND_ERROR, DEVICE_STATE, handleOfOperand, WQ_STATE, wqsOfOperand } from '@siov/datasheet';
+import { CMDSTATUS, COMMAND, COMMAND_ERROR, DEVICE_STATE, EVLSTATUS, GENCFG, handleOfOperand, WQ_STATE, wqsOfOperand } from '@siov/datasheet';
 import { enableDeviceError } from './enable-device-checks.ts';
 import { enableWqError } from './enable-wq-checks.ts';
 import type { Selection } from './in-flight.ts';
@@ -25,8 +25,11 @@ const success = ended(COMMAND_ERROR.SUCCESS);
 
 function* enableDevice({ registers, pci, state }: CommandParts): Steps<CommandStatus> {
   const error = enableDeviceError(registers, pci, state.disabled);
-  if (error === COMMAND_ERROR.SUCCESS) state.state = DEVICE_STATE.ENABLED;
-  return ended(error);
+  if (error !== COMMAND_ERROR.SUCCESS) return ended(error);
+  // Where the event log is used it begins at its first entry (DSA spec 3.0 §5.9).
+  if (GENCFG.eventLogEnable.get(registers.get(GENCFG)) === 1) registers.set(EVLSTATUS, EVLSTATUS.reset);
+  state.state = DEVICE_STATE.ENABLED;
+  return success;
 }
 
 /** Nothing new comes in; what is there completes. */

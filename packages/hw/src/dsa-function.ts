@@ -11,7 +11,8 @@ import { assemble } from './parts.ts';
 import type { DeviceAssembly } from './parts.ts';
 import { portals } from './portals.ts';
 import type { DeviceAgent, HwPorts, PortalPort } from './ports.ts';
-import { resetFunctionState } from './resets.ts';
+import { resetAll, resetFunctionState } from './resets.ts';
+import type { ResetParts } from './resets.ts';
 
 /** An IMS entry as it is now. `address` 64 bits, `data` 32, `pasid` 20. */
 export interface ImsEntryView {
@@ -51,7 +52,7 @@ export class DsaFunction {
     this.#ports = ports;
     this.#parts = assemble(name, profile, ports, permissionCheck);
     const trace = ports.trace ?? noTrace;
-    const config = { ...this.#parts, transactionsPending: () => this.inFlight > 0, functionLevelReset: () => this.#reset() };
+    const config = { ...this.#parts, transactionsPending: () => this.#reachesMemory, functionLevelReset: () => this.#reset(resetFunctionState) };
     this.config = configSpace(config, trace);
     this.bar0 = bar0Space(this.#parts, trace);
     this.portals = portals(this.#parts, trace);
@@ -68,7 +69,15 @@ export class DsaFunction {
    * still under way.
    */
   functionLevelReset(): Steps<void> {
-    return crossing(this.#ports.trace ?? noTrace, 'function_level_reset', () => ({ device: this.name }), this.#resetAndWait());
+    return this.#resetBy('function_level_reset', resetFunctionState);
+  }
+
+  /**
+   * A warm reset, or power switched off and on: as a function level reset, and what the function shares with its link goes
+   * back to its power-on value too.
+   */
+  conventionalReset(): Steps<void> {
+    return this.#resetBy('conventional_reset', resetAll);
   }
 
   /**
@@ -135,13 +144,21 @@ export class DsaFunction {
     return { mask, pending: interrupts.msixPending(vector) };
   }
 
-  *#resetAndWait(): Steps<void> {
-    this.#reset();
-    yield* waitUntil(`${this.name}: accesses to memory to end`, () => this.inFlight === 0);
+  #resetBy(operation: string, reset: (parts: ResetParts) => void): Steps<void> {
+    return crossing(this.#ports.trace ?? noTrace, operation, () => ({ device: this.name }), this.#resetAndWait(reset));
   }
 
-  #reset(): void {
+  *#resetAndWait(reset: (parts: ResetParts) => void): Steps<void> {
+    this.#reset(reset);
+    yield* waitUntil(`${this.name}: accesses to memory to end`, () => !this.#reachesMemory);
+  }
+
+  get #reachesMemory(): boolean {
+    return this.inFlight > 0 || this.#parts.log.writing;
+  }
+
+  #reset(reset: (parts: ResetParts) => void): void {
     this.#parts.commands.reset();
-    resetFunctionState(this.#parts);
+    reset(this.#parts);
   }
 }

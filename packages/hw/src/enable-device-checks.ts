@@ -1,6 +1,6 @@
 // What Enable Device checks before it does it (DSA spec 3.0 §5.1). Each check is one sentence of that section; the order
 // between them is the device's choice.
-import { COMMAND_ERROR, GENCFG, GRPCAP, Grpcfg, Wqcfg } from '@siov/datasheet';
+import { COMMAND_ERROR, EVENT_LOG_MIN_SIZE, EVLCFG0, EVLCFG1, GENCFG, GRPCAP, Grpcfg, Wqcfg } from '@siov/datasheet';
 import type { DeviceRegisters } from './device-registers.ts';
 import type { PciFunction } from './pci-function.ts';
 
@@ -26,9 +26,7 @@ export function enableDeviceError(registers: DeviceRegisters, pci: PciFunction, 
   if (!enginesGrouped(layout.engines, groups)) return COMMAND_ERROR.GROUP_ENGINES;
   if (!readBuffersFit(registers, groups) || !unlimitedBandwidth(registers, groups)) return COMMAND_ERROR.READ_BUFFERS;
   if (pci.priEnabled && !pci.priAllocationValid) return COMMAND_ERROR.PRS_ALLOCATION;
-  // There is no event log to enable.
-  if (GENCFG.eventLogEnable.get(registers.get(GENCFG)) === 1) return COMMAND_ERROR.EVENT_LOG_CONFIG;
-  return COMMAND_ERROR.SUCCESS;
+  return GENCFG.eventLogEnable.get(registers.get(GENCFG)) === 1 ? eventLogError(registers, pci) : COMMAND_ERROR.SUCCESS;
 }
 
 function readGroup(registers: DeviceRegisters, group: number): Group {
@@ -89,4 +87,15 @@ function readBuffersFit(registers: DeviceRegisters, groups: readonly Group[]): b
 function unlimitedBandwidth(registers: DeviceRegisters, groups: readonly Group[]): boolean {
   if (GRPCAP.bandwidthLimit.get(registers.get(GRPCAP)) === 1) return true;
   return groups.every(({ flags }) => Grpcfg.Flags.readBandwidth.get(flags) === 0 && Grpcfg.Flags.writeBandwidth.get(flags) === 0);
+}
+
+/** The log lies whole below the end of the address space, and is written in a name the function may use (spec §5.9). */
+function eventLogError(registers: DeviceRegisters, pci: PciFunction): number {
+  const { base, pasidEnable, priv } = EVLCFG0.decode(registers.get(EVLCFG0));
+  const entries = EVLCFG1.size.get(registers.get(EVLCFG1));
+  const { eventLogEntrySize } = registers.layout;
+  const end = base * 4096n + BigInt(entries * eventLogEntrySize);
+  if (eventLogEntrySize === 0 || entries < EVENT_LOG_MIN_SIZE || end > 1n << 64n) return COMMAND_ERROR.EVENT_LOG_CONFIG;
+  const allowed = pasidEnable === 0 || (pci.pasidEnabled && (priv === 0 || pci.privilegedEnabled));
+  return allowed ? COMMAND_ERROR.SUCCESS : COMMAND_ERROR.EVENT_LOG_PASID;
 }

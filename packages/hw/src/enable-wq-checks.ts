@@ -1,5 +1,5 @@
 // What Enable WQ checks before it does it (DSA spec 3.0 §5.2). The order between the checks is the device's choice.
-import { COMMAND_ERROR, GENCAP, OPCAP, WQ_STATE, WQCAP, Wqcfg, WqcfgOperations } from '@siov/datasheet';
+import { COMMAND_ERROR, GENCAP, GENCFG, OPCAP, WQ_STATE, WQCAP, Wqcfg, WqcfgOperations } from '@siov/datasheet';
 import type { DeviceRegisters } from './device-registers.ts';
 import type { InterruptHandles } from './interrupt-handles.ts';
 import type { PciFunction } from './pci-function.ts';
@@ -32,8 +32,8 @@ function modeError({ registers, pci }: Parts, wq: number): number {
   if (mode.pasidEnable === 1 ? !pci.pasidEnabled : mode.dedicated === 0) return COMMAND_ERROR.WQ_PASID_ENABLE;
   if (mode.dedicated === 1 && mode.pasidEnable === 1 && mode.priv === 1 && !pci.privilegedEnabled) return COMMAND_ERROR.WQ_PRIV;
   if (mode.atsDisable === 1 && WQCAP.atsDisable.get(wqcap) === 0) return COMMAND_ERROR.WQ_ATS_DISABLE;
-  // It also needs the event log, which there is none of.
-  return mode.prsDisable === 1 ? COMMAND_ERROR.WQ_PRS_DISABLE : COMMAND_ERROR.SUCCESS;
+  const withoutPrs = WQCAP.prsDisable.get(wqcap) === 1 && mode.blockOnFaultEnable === 0 && GENCFG.eventLogEnable.get(registers.get(GENCFG)) === 1;
+  return mode.prsDisable === 1 && !withoutPrs ? COMMAND_ERROR.WQ_PRS_DISABLE : COMMAND_ERROR.SUCCESS;
 }
 
 function limitsError({ registers }: Parts, wq: number): number {

@@ -62,8 +62,8 @@ export class Engine {
     return work;
   }
 
-  /** The status the descriptor ended with, or undefined when it was abandoned. */
-  *#perform(work: Work): Steps<number | undefined> {
+  /** The status the descriptor ended with and whether its record is in the event log, or undefined when it was abandoned. */
+  *#perform(work: Work): Steps<{ readonly status: number; readonly logged: boolean } | undefined> {
     const { checks, permission, completion } = this.#parts;
     const { flags, interruptHandle } = work.descriptor;
     const wanted = (flags & DESCRIPTOR_FLAG.REQUEST_COMPLETION_INTERRUPT) !== 0 && checks.interruptLegal(work);
@@ -74,7 +74,8 @@ export class Engine {
     const outcome = failure ?? (yield* this.#execute(work));
     if (outcome === undefined) return undefined;
     // Whatever else failed, a permitted interrupt is sent; entry is undefined where it is not (DSA spec 3.0 §5.4).
-    return (yield* completion.finish(work, outcome, entry)) ? outcome.status : undefined;
+    const ended = yield* completion.finish(work, outcome, entry);
+    return ended === 'abandoned' ? undefined : { status: outcome.status, logged: ended === 'logged' };
   }
 
   *#execute(work: Work): Steps<Outcome | undefined> {
@@ -100,6 +101,7 @@ export class Engine {
   *#batch(batch: Work): Steps<Outcome | undefined> {
     const { inFlight, dma } = this.#parts;
     let failed = false;
+    let membersLogged = false;
     let completed = 0;
     for (; completed < batch.descriptor.size; completed++) {
       const bytes = new Uint8Array(DESCRIPTOR_SIZE);
@@ -107,15 +109,16 @@ export class Engine {
       yield fetchingMember;
       if (inFlight.stopped(this.#engine)) return undefined;
       if (!(yield* dma.read(batch.submitter.pasid, address, bytes)).ok) {
-        return { status: COMPLETION_STATUS.BATCH_LIST_FAULT, completed, fault: { address, write: false } };
+        return { status: COMPLETION_STATUS.BATCH_LIST_FAULT, completed, membersLogged, fault: { address, write: false } };
       }
-      const member = batchMember(batch, bytes, completed);
+      const member = batchMember(batch, bytes, completed, membersLogged);
       if (failed && (member.descriptor.flags & DESCRIPTOR_FLAG.FENCE) !== 0) break;
-      const status = yield* this.#perform(member);
-      if (status === undefined) return undefined;
-      if (status !== COMPLETION_STATUS.SUCCESS) failed = true;
+      const ended = yield* this.#perform(member);
+      if (ended === undefined) return undefined;
+      if (ended.status !== COMPLETION_STATUS.SUCCESS) failed = true;
+      if (ended.logged) membersLogged = true;
     }
-    return { status: failed ? COMPLETION_STATUS.BATCH_MEMBER_FAILED : COMPLETION_STATUS.SUCCESS, completed };
+    return { status: failed ? COMPLETION_STATUS.BATCH_MEMBER_FAILED : COMPLETION_STATUS.SUCCESS, completed, membersLogged };
   }
 
   /** A dedicated queue drains as a whole, a shared one for the submitter's PASID. */

@@ -7,6 +7,8 @@ import { DescriptorChecks } from './descriptor-checks.ts';
 import { DeviceRegisters } from './device-registers.ts';
 import { DeviceState } from './device-state.ts';
 import { Engine } from './engine.ts';
+import { ErrorReports } from './error-reports.ts';
+import { EventLog } from './event-log.ts';
 import { InFlight } from './in-flight.ts';
 import { InterruptDelivery } from './interrupt-delivery.ts';
 import { InterruptHandles } from './interrupt-handles.ts';
@@ -24,6 +26,7 @@ export interface DeviceAssembly {
   readonly interrupts: InterruptDelivery;
   readonly handles: InterruptHandles;
   readonly errors: SoftwareErrors;
+  readonly log: EventLog;
   readonly queues: WorkQueues;
   readonly inFlight: InFlight;
   readonly state: DeviceState;
@@ -39,11 +42,13 @@ export function assemble(name: string, profile: DsaProfile, ports: HwPorts, perm
   const interrupts = new InterruptDelivery({ registers, pci }, messages);
   const handles = new InterruptHandles(port, prefix, registers.layout);
   const errors = new SoftwareErrors({ registers, interrupts });
+  const log = new EventLog(port, prefix, { registers, interrupts, dma });
+  const reports = new ErrorReports({ registers, errors, log });
   const queues = new WorkQueues(port, prefix, registers);
   const inFlight = new InFlight(port, prefix, registers.layout.engines);
   const state = new DeviceState({ registers, inFlight, errors, interrupts });
   const permission = new InterruptPermission({ registers, handles }, permissionCheck);
-  const common = { registers, pci, interrupts, handles, errors, queues, inFlight, state, dma, permission };
+  const common = { registers, pci, interrupts, handles, errors, reports, queues, inFlight, state, dma, permission };
   const commands = new CommandUnit(port, prefix, common);
   const engineParts = {
     ...common,
@@ -53,5 +58,5 @@ export function assemble(name: string, profile: DsaProfile, ports: HwPorts, perm
     completion: new Completion(common),
   };
   const engines = Array.from({ length: registers.layout.engines }, (_each, engine) => new Engine(engine, engineParts));
-  return { registers, pci, interrupts, handles, errors, queues, inFlight, state, commands, engines };
+  return { registers, pci, interrupts, handles, errors, log, queues, inFlight, state, commands, engines };
 }

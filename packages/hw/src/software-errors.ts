@@ -1,7 +1,8 @@
 // SWERROR: errors that no completion record tells. The first one stays until software clears it, later ones are only
 // counted as "more" (DSA spec 3.0 §9.2.15).
 import type { Steps } from '@siov/base';
-import { GENCTRL, SWERROR0, SWERROR1, SWERROR2 } from '@siov/datasheet';
+import { COMPLETION_STATUS, GENCTRL, SWERROR0, SWERROR1, SWERROR2 } from '@siov/datasheet';
+import type { HandleInfo } from '@siov/datasheet';
 import type { DeviceRegisters } from './device-registers.ts';
 import type { InterruptDelivery } from './interrupt-delivery.ts';
 
@@ -13,8 +14,10 @@ export interface SoftwareError {
   readonly descriptor?: { readonly operation: number; readonly pasid: number | null; readonly priv: boolean };
   /** Its place in the batch it is a member of. */
   readonly batchIndex?: number;
-  /** Meaning by error: invalid flags, or the interrupt handle with how it was used. 32 bits. */
-  readonly info?: number;
+  /** The flags that were not valid. */
+  readonly invalidFlags?: number;
+  /** How the descriptor was to tell that it ended. */
+  readonly handle?: typeof HandleInfo.reset;
   readonly fault?: { readonly address: bigint; readonly write: boolean };
 }
 
@@ -27,7 +30,8 @@ export class SoftwareErrors {
     this.#interrupts = parts.interrupts;
   }
 
-  *report(error: SoftwareError): Steps<void> {
+  /** `alive` is asked again after others could have run, before the interrupt. */
+  *report(error: SoftwareError, alive?: () => boolean): Steps<void> {
     const held = this.#registers.get(SWERROR0);
     if (SWERROR0.valid.get(held) === 1) {
       this.#registers.set(SWERROR0, SWERROR0.overflow.set(held, 1));
@@ -35,13 +39,18 @@ export class SoftwareErrors {
     }
     // Overflow is software's to clear, also across a new error.
     this.#registers.set(SWERROR0, SWERROR0.overflow.set(firstWord(error), SWERROR0.overflow.get(held)));
-    this.#registers.set(SWERROR1, SWERROR1.of({ batchIndex: error.batchIndex ?? 0, errorInfo: error.info ?? 0 }));
+    this.#registers.set(SWERROR1, SWERROR1.of({ batchIndex: error.batchIndex ?? 0, errorInfo: infoOf(error) ?? 0 }));
     this.#registers.set(SWERROR2, SWERROR2.of({ faultAddress: error.fault?.address ?? 0n }));
-    if (GENCTRL.softwareErrorInterruptEnable.get(this.#registers.get(GENCTRL)) === 1) yield* this.#interrupts.cause('softwareError');
+    if (GENCTRL.softwareErrorInterruptEnable.get(this.#registers.get(GENCTRL)) === 1) yield* this.#interrupts.cause('softwareError', alive);
   }
 }
 
-function firstWord({ error, wq, descriptor, batchIndex, info, fault }: SoftwareError): typeof SWERROR0.reset {
+function infoOf({ error, invalidFlags, handle }: SoftwareError): number | undefined {
+  return error === COMPLETION_STATUS.INTERRUPT_HANDLE ? handle : invalidFlags;
+}
+
+function firstWord(each: SoftwareError): typeof SWERROR0.reset {
+  const { error, wq, descriptor, batchIndex, fault } = each;
   return SWERROR0.of({
     valid: 1,
     error,
@@ -52,7 +61,7 @@ function firstWord({ error, wq, descriptor, batchIndex, info, fault }: SoftwareE
     pasid: descriptor?.pasid ?? 0,
     priv: descriptor?.priv === true ? 1 : 0,
     batchMember: batchIndex === undefined ? 0 : 1,
-    errorInfoValid: info === undefined ? 0 : 1,
+    errorInfoValid: infoOf(each) === undefined ? 0 : 1,
     faultWrite: fault?.write === true ? 1 : 0,
   });
 }

@@ -55,7 +55,7 @@ export class WorkQueues {
     const ims = queue.entries[WORDS] === 1;
     queue.entries = queue.entries.slice(ENTRY_WORDS);
     const submitter = this.#submitter(wq, view.getUint32(0, true));
-    return { engine, wq, ims, submitter, bytes, descriptor: decodeDescriptor(bytes), batchIndex: undefined };
+    return { engine, wq, ims, submitter, bytes, descriptor: decodeDescriptor(bytes), batchIndex: undefined, earlierLogged: false };
   }
 
   /** Abandons waiting descriptors: those of `pasid` only, if one is given. */

@@ -20,6 +20,8 @@ export interface Work {
   readonly descriptor: Descriptor;
   /** Position in its batch, or undefined where it was submitted itself. */
   readonly batchIndex: number | undefined;
+  /** The record of a member of the same batch before it is in the event log. */
+  readonly earlierLogged: boolean;
 }
 
 /** How an operation ended. */
@@ -30,9 +32,11 @@ export interface Outcome {
   readonly completed?: number;
   readonly invalidFlags?: number;
   readonly fault?: { readonly address: bigint; readonly write: boolean };
+  /** Of a batch: records of members are in the event log instead of memory. */
+  readonly membersLogged?: boolean;
 }
 
 /** A member of a batch acts as if submitted where the batch was, in the same name (DSA spec 3.0 §3.7, §8.1). */
-export function batchMember(batch: Work, bytes: Uint8Array, batchIndex: number): Work {
-  return { ...batch, bytes, descriptor: decodeDescriptor(bytes), batchIndex };
+export function batchMember(batch: Work, bytes: Uint8Array, batchIndex: number, earlierLogged: boolean): Work {
+  return { ...batch, bytes, descriptor: decodeDescriptor(bytes), batchIndex, earlierLogged };
 }

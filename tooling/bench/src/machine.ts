@@ -1,0 +1,95 @@
+// The machine that is measured: one CPU complex, interrupt remapping and a device with an interrupt message store, composed
+// from the packages as any host of them does it. The one file here that knows their calls.
+import { Executor, must, noTrace, plainState } from '@siov/base';
+import type { AccessPort, Steps } from '@siov/base';
+import { DSA_SPR, IMS_ENTRY_SIZE, layoutOf, PCICMD } from '@siov/datasheet';
+import { PciDevice, writeRegister } from '@siov/device';
+import { DsaFunction } from '@siov/hw';
+import { createImsDomain } from '@siov/ims';
+import { InterruptRemapping } from '@siov/iommu';
+import { IrqCore, msiAllocIrq, msiFreeIrq, requestIrq, setMsiDomain, VectorDomain } from '@siov/irq';
+import type { Handler } from './hand-written.ts';
+
+const REQUESTER_ID = 0x6a08;
+const TASK = { name: 'task', layer: 'bench' };
+
+function* nothing(): Steps<never> {
+  throw new Error('nothing here is done by DMA');
+}
+
+function makeKernel(cpus: number, nrIrqs: number) {
+  const executor = new Executor();
+  const ports = { state: plainState, trace: noTrace, spawn: executor.spawn.bind(executor) };
+  const core = new IrqCore(ports, { name: 'host', cpus, nrIrqs, threadAgent: (virq, action) => `irq/${virq}-${action}` });
+  const vectors = new VectorDomain(core);
+  const remapping = new InterruptRemapping(ports, vectors);
+  return { executor, ports, core, vectors, remapping, run: <T>(steps: Steps<T>): T => executor.run(TASK, steps) };
+}
+
+export interface InterruptMachine {
+  /** `count` interrupts of all entries in turns: the device raises one, and the CPUs take what is raised. */
+  interrupts(count: number): void;
+}
+
+/** A DSA with `entries` interrupts requested, each handled by `handler`, whose argument is the number of the request. */
+export function interruptMachine(entries: number, cpus: number, handler: Handler): InterruptMachine {
+  const { executor, ports, core, vectors, remapping, run } = makeKernel(cpus, 4096);
+  const silicon = new DsaFunction('dsa0', DSA_SPR, {
+    ...ports,
+    dma: { read: nothing, write: nothing },
+    interrupts: { message: (hi, lo, data) => run(remapping.message(REQUESTER_ID, (BigInt(hi) << 32n) | BigInt(lo), data)) },
+  });
+  const device = new PciDevice('dsa0', { state: ports.state, requesterId: REQUESTER_ID, resources: { config: silicon.config, bars: { 0: silicon.bar0 }, portals: silicon.portals } });
+  run(writeRegister(silicon.config, PCICMD, PCICMD.of({ memorySpaceEnable: 1, busMasterEnable: 1 })));
+  const table = { port: silicon.bar0, offset: layoutOf(DSA_SPR).offsets.ims, size: entries };
+  must(setMsiDomain(core, device, createImsDomain(core, device, remapping.domain, table, { validatePasid: false })), 'the domain');
+  const slots: number[] = [];
+  for (let index = 0; index < entries; index++) {
+    const { virq, hwirq } = must(run(msiAllocIrq(core, device, index)), 'allocating');
+    slots.push(hwirq);
+    must(run(requestIrq(core, virq, { name: `bench${index}`, devId: device, *handler() { handler(index); return 'handled'; } })), 'requesting');
+  }
+  for (let cpu = 0; cpu < cpus; cpu++) executor.spawn({ name: `cpu${cpu}`, layer: 'irq' }, vectors.interrupts(cpu));
+  return {
+    interrupts(count) {
+      for (let each = 0; each < count; each++) {
+        silicon.raiseIms(slots[each % entries] ?? -1);
+        executor.settle();
+      }
+    },
+  };
+}
+
+export interface AllocationMachine {
+  alloc(index: number): void;
+  free(index: number): void;
+}
+
+/** Room for `size` interrupts of one device, whose message table is plain memory. */
+export function allocationMachine(size: number): AllocationMachine {
+  // Every allocated interrupt holds a reservation for one of the 172 vectors a CPU gives to devices.
+  const { ports, core, remapping, run } = makeKernel(Math.ceil(size / 172), size + 16);
+  const port = memoryPort(new Uint32Array((size * IMS_ENTRY_SIZE) / 4));
+  const device = new PciDevice('dev0', { state: ports.state, requesterId: REQUESTER_ID, resources: { config: port, bars: {} } });
+  must(setMsiDomain(core, device, createImsDomain(core, device, remapping.domain, { port, offset: 0, size }, { validatePasid: false })), 'the domain');
+  return {
+    alloc: (index) => void must(run(msiAllocIrq(core, device, index)), 'allocating'),
+    free: (index) => must(run(msiFreeIrq(core, device, index)), 'freeing'),
+  };
+}
+
+function memoryPort(words: Uint32Array): AccessPort {
+  const none = () => {
+    throw new Error('the table has 32-bit registers only');
+  };
+  return {
+    *read(offset) {
+      return words[offset >>> 2] ?? 0;
+    },
+    *write(offset, _size, value) {
+      words[offset >>> 2] = value;
+    },
+    read64: none,
+    write64: none,
+  };
+}

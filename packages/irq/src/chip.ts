@@ -87,6 +87,8 @@ export interface IrqChip {
   irqRetrigger?(data: IrqData): boolean;
   irqGetIrqchipState?(data: IrqData, which: IrqchipState): Steps<Result<boolean, 'EINVAL'>>;
   irqSetIrqchipState?(data: IrqData, which: IrqchipState, value: boolean): Steps<Result<void, 'EINVAL'>>;
+  /** irq_force_complete_move: ends a move whose old vector waits for an interrupt that will not come (CPU going down). */
+  irqForceCompleteMove?(data: IrqData): void;
   /** null: back to the host. */
   irqSetVcpuAffinity?(data: IrqData, target: VcpuAffinity | null): Steps<Result<void, 'EINVAL' | 'ENODEV'>>;
 }
@@ -99,18 +101,4 @@ export interface FlowHandler {
   /** As /proc/interrupts shows it. */
   readonly name: 'edge' | 'fasteoi' | 'simple';
   handle(desc: IrqDesc, cpu: number): MaybeSteps<void>;
-}
-
-/** The levels of an interrupt from the device's to the CPU's. */
-export function* hierarchy(data: IrqData): Generator<IrqData, void, void> {
-  for (let level: IrqData | null = data; level !== null; level = level.parent) yield level;
-}
-
-/** irq_chip_compose_msi_msg(): the first level outside-in that can compose. */
-export function composeMsiMsg(data: IrqData): Result<MsiMsg, 'ENOSYS'> {
-  for (const level of hierarchy(data)) {
-    const message = level.chip.irqComposeMsiMsg?.(level);
-    if (message !== undefined) return { ok: true, value: message };
-  }
-  return { ok: false, errno: 'ENOSYS', message: `irq ${data.virq}: no level of its hierarchy composes MSI messages` };
 }

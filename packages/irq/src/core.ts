@@ -1,14 +1,20 @@
-// The irq core of one kernel: its descriptors, and the way from a virq to its flow handler.
-import { fail, IdAllocator, ok } from '@siov/base';
-import type { Agent, Result, StatePort, Steps, Trace } from '@siov/base';
-import { handleEdgeIrq } from './flow.ts';
+// The irq core of one kernel: its descriptors and CPUs, and the way from a virq to its flow handler.
+import { fail, IdAllocator, Lock, ok } from '@siov/base';
+import type { Agent, Clock, MaybeSteps, Result, StatePort, Steps, Trace } from '@siov/base';
+import type { CpuHooks } from './cpu-hotplug.ts';
+import { allCpus } from './cpu-mask.ts';
+import type { CpuMask } from './cpu-mask.ts';
 import { IrqDesc } from './desc.ts';
-import type { AllocErrno, IrqDomain } from './domain.ts';
+import { handleEdgeIrq } from './flow/edge.ts';
+import { KernelLog } from './kernel-log.ts';
+import { ResendList } from './resend.ts';
 
 /** What the core needs of the machine it runs in. */
 export interface IrqPorts {
   readonly state: StatePort;
   readonly trace: Trace;
+  /** Jiffies: for how often interrupts come that nobody handles. */
+  readonly clock: Clock;
   /** Starts a kernel thread: an agent that runs beside the others. */
   spawn(agent: Agent, steps: Steps<unknown>): void;
 }
@@ -16,6 +22,7 @@ export interface IrqPorts {
 export interface IrqCoreOptions {
   /** Name of this kernel, for state and agents: `host`, `guest`. */
   readonly name: string;
+  /** Possible CPUs; all are online from the start. */
   readonly cpus: number;
   /** Highest virq + 1 (NR_IRQS). */
   readonly nrIrqs: number;
@@ -29,14 +36,54 @@ const FIRST_VIRQ = 16;
 export class IrqCore {
   readonly ports: IrqPorts;
   readonly options: IrqCoreOptions;
+  /** Nobody can come between two lines of code: what need not wait is done at once (see MaybeSteps). */
+  readonly atOnce: boolean;
+  /** cpu_possible_mask */
+  readonly possible: CpuMask;
+  readonly log: KernelLog;
+  /** Software replays. */
+  readonly resendList: ResendList;
+  /** cpu_hotplug_lock */
+  readonly cpuHotplugLock: Lock;
+  readonly spuriousPoll: { running: boolean };
+  readonly #hooks: CpuHooks[] = [];
   readonly #virqs: IdAllocator;
   readonly #descs: Map<number, IrqDesc>;
+  readonly #cpus: { online: CpuMask };
 
   constructor(ports: IrqPorts, options: IrqCoreOptions) {
+    const { state } = ports;
+    const { name, cpus, nrIrqs } = options;
     this.ports = ports;
     this.options = options;
-    this.#virqs = new IdAllocator(ports.state, `${options.name}/virqs`, { first: FIRST_VIRQ, end: options.nrIrqs });
-    this.#descs = ports.state.map(`${options.name}/descs`);
+    this.atOnce = !state.interleaved;
+    this.possible = allCpus(cpus);
+    this.log = new KernelLog(state, name);
+    this.resendList = new ResendList(this);
+    this.cpuHotplugLock = new Lock(state, `${name}/cpu_hotplug`);
+    this.spuriousPoll = state.record(`${name}/spurious_poll`, { running: false });
+    this.#virqs = new IdAllocator(state, `${name}/virqs`, { first: FIRST_VIRQ, end: nrIrqs });
+    this.#descs = state.map(`${name}/descs`);
+    this.#cpus = state.record(`${name}/cpus`, { online: this.possible });
+  }
+
+  /** cpu_online_mask */
+  get online(): CpuMask {
+    return this.#cpus.online;
+  }
+
+  /** For cpu-hotplug.ts alone: taking a CPU down is more than this. */
+  setOnline(online: CpuMask): void {
+    this.#cpus.online = online;
+  }
+
+  get cpuHooks(): readonly CpuHooks[] {
+    return this.#hooks;
+  }
+
+  /** Once, when the vector domain is made. */
+  registerCpuHooks(hooks: CpuHooks): void {
+    this.#hooks.push(hooks);
   }
 
   /** irq_to_desc(). */
@@ -44,7 +91,7 @@ export class IrqCore {
     return this.#descs.get(virq);
   }
 
-  /** All descriptors in virq order. */
+  /** All descriptors in virq order. Sorts: for dumps and what concerns every interrupt. */
   descs(): IrqDesc[] {
     return [...this.#descs.values()].sort((a, b) => a.virq - b.virq);
   }
@@ -54,53 +101,29 @@ export class IrqCore {
     return this.#virqs.used;
   }
 
-  /**
-   * __irq_domain_alloc_irqs() for one interrupt: a descriptor, then the hierarchy of `domain`. A failure at any level
-   * leaves nothing behind. `ENOMEM`: no virq is left (irq_expand_nr_irqs()); else what the levels give.
-   */
-  *allocIrq<A>(domain: IrqDomain<A>, argument: A): Steps<Result<IrqDesc, AllocErrno>> {
+  /** irq_domain_alloc_descs() for one: the lowest free virq. `ENOMEM`: none is left (irq_expand_nr_irqs()), or no memory. */
+  allocDesc(): Result<IrqDesc, 'ENOMEM'> {
     const virq = this.#virqs.alloc();
     if (!virq.ok) return fail('ENOMEM', virq.message);
-    const desc = new IrqDesc(this.ports.state, this.options.name, virq.value, this.options.cpus);
-    const data = yield* domain.alloc(desc, argument);
-    if (!data.ok) {
+    if (!this.ports.state.grant('irq_desc')) {
       this.#virqs.free(virq.value);
-      return data;
+      return fail('ENOMEM', `no memory for the descriptor of irq ${virq.value}`);
     }
-    desc.state.data = data.value;
+    const desc = new IrqDesc(this, virq.value);
     desc.state.flow = handleEdgeIrq;
     this.#descs.set(virq.value, desc);
     return ok(desc);
   }
 
-  /** irq_domain_free_irqs(): the hierarchy from the device to the root, then the descriptor. `EBUSY` while requested. */
-  *freeVirq(virq: number): Steps<Result<void, 'EINVAL' | 'EBUSY'>> {
+  /** irq_free_desc(). Its hierarchy has been given back. */
+  freeDesc(desc: IrqDesc): void {
+    this.#descs.delete(desc.virq);
+    this.#virqs.free(desc.virq);
+  }
+
+  /** generic_handle_irq() on `cpu`: runs the interrupt's flow handler, at once where nothing has to wait. */
+  handleIrq(virq: number, cpu: number): MaybeSteps<void> {
     const desc = this.#descs.get(virq);
-    return desc === undefined ? notAllocated(virq) : yield* desc.requestMutex.with(this.#free(desc));
+    return desc?.state.flow?.handle(desc, cpu);
   }
-
-  *#free(desc: IrqDesc): Steps<Result<void, 'EINVAL' | 'EBUSY'>> {
-    const { virq } = desc;
-    if (desc.state.data === null) return notAllocated(virq);
-    if (desc.state.actions.length > 0) return fail('EBUSY', `irq ${virq} is still requested by ${desc.state.actions[0]?.name}`);
-    if (desc.state.activated) {
-      yield* desc.state.data.domain.deactivate(desc.state.data);
-      desc.state.activated = false;
-    }
-    yield* desc.state.data.domain.free(desc.state.data);
-    desc.state.data = null;
-    this.#descs.delete(virq);
-    this.#virqs.free(virq);
-    return ok();
-  }
-
-  /** generic_handle_irq() on `cpu`: runs the interrupt's flow handler. */
-  *handleIrq(virq: number, cpu: number): Steps<void> {
-    const desc = this.#descs.get(virq);
-    if (desc?.state.flow) yield* desc.state.flow(desc, cpu);
-  }
-}
-
-function notAllocated(virq: number): Result<never, 'EINVAL'> {
-  return fail('EINVAL', `irq ${virq} is not allocated`);
 }

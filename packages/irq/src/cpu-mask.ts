@@ -32,3 +32,8 @@ export function cpuList(mask: CpuMask): string {
   }
   return runs.map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`)).join(',');
 }
+
+/** -1 for an empty set. */
+export function lowestCpu(mask: CpuMask): number {
+  return cpusOf(mask)[0] ?? -1;
+}

@@ -1,7 +1,8 @@
 // struct irq_desc: everything the core knows of one interrupt, as plain data behind one lock.
 import { Lock } from '@siov/base';
-import type { MaybeSteps, StatePort, Steps } from '@siov/base';
+import type { MaybeSteps, Steps } from '@siov/base';
 import type { FlowHandler, IrqData, TriggerType } from './chip.ts';
+import type { IrqCore } from './core.ts';
 import type { CpuMask } from './cpu-mask.ts';
 
 export type IrqReturn = 'none' | 'handled' | 'wake-thread';
@@ -10,6 +11,16 @@ export type IrqReturn = 'none' | 'handled' | 'wake-thread';
 export type IrqHandler = (virq: number) => MaybeSteps<IrqReturn>;
 /** Runs in the interrupt's own thread and may wait. */
 export type IrqThread = (virq: number) => Steps<IrqReturn>;
+
+export interface ThreadState {
+  /** IRQTF_RUNTHREAD: woken and not yet running. Any number of wake-ups before that are one. */
+  runThread: boolean;
+  /** IRQTF_WARNED: reported for waking a thread it does not have. */
+  warned: boolean;
+  /** kthread_should_stop() */
+  stop: boolean;
+  gone: boolean;
+}
 
 /** struct irqaction. */
 export interface IrqAction {
@@ -22,10 +33,10 @@ export interface IrqAction {
   readonly oneshot: boolean;
   readonly percpu: boolean;
   readonly trigger: TriggerType;
-  /** Bit of this action in the masks of ONESHOT threads; 0 without ONESHOT. */
+  /** Bit of this action in the masks of ONESHOT threads, one of 32; 0 without ONESHOT. */
   readonly threadMask: number;
   /** Shared between the hard interrupt, the thread and free_irq(). */
-  readonly threadState: { wakeups: number; running: boolean; stop: boolean; gone: boolean };
+  readonly threadState: ThreadState;
 }
 
 /** Fields of irq_common_data and irq_desc, with the IRQD_* and IRQS_* bits and _IRQ_* settings as fields of their own. */
@@ -56,6 +67,8 @@ export interface DescState {
   canReserve: boolean;
   /** IRQD_HANDLE_ENFORCE_IRQCTX: cannot be replayed by software, only by the hardware. */
   enforceIrqContext: boolean;
+  /** IRQD_RESEND_WHEN_IN_PROGRESS: what comes on another CPU while the handler runs is raised again after it (Linux 6.5). */
+  resendWhenInProgress: boolean;
 
   // IRQS_*
   /** One edge that came while it could not be handled: replayed once. */
@@ -91,9 +104,13 @@ export interface DescState {
   threadsOneshot: number;
   threadsHandled: number;
   threadsHandledLast: number;
+  /** SPURIOUS_DEFERRED: the last interrupt only woke threads; what they made of it is counted with the next. */
+  spuriousDeferred: boolean;
 }
 
 export class IrqDesc {
+  /** The kernel it belongs to. */
+  readonly core: IrqCore;
   readonly virq: number;
   readonly lock: Lock;
   /** Serialises requesting and freeing, which wait and so cannot hold {@link lock} throughout (request_mutex). */
@@ -102,12 +119,15 @@ export class IrqDesc {
   /** Events counted for /proc/interrupts, by CPU. */
   readonly counts: Uint32Array;
 
-  constructor(state: StatePort, core: string, virq: number, cpus: number) {
+  constructor(core: IrqCore, virq: number) {
+    const { state } = core.ports;
+    const name = `${core.options.name}/irq${virq}`;
+    this.core = core;
     this.virq = virq;
-    this.lock = new Lock(state, `${core}/irq${virq}`);
-    this.requestMutex = new Lock(state, `${core}/irq${virq}/request`);
-    this.counts = state.words(`${core}/irq${virq}/counts`, cpus);
-    this.state = state.record<DescState>(`${core}/irq${virq}`, {
+    this.lock = new Lock(state, name);
+    this.requestMutex = new Lock(state, `${name}/request`);
+    this.counts = state.words(`${name}/counts`, core.options.cpus);
+    this.state = state.record<DescState>(name, {
       actions: [],
       flow: null,
       data: null,
@@ -126,6 +146,7 @@ export class IrqDesc {
       singleTarget: false,
       canReserve: false,
       enforceIrqContext: false,
+      resendWhenInProgress: false,
       pending: false,
       replay: false,
       waiting: false,
@@ -136,7 +157,7 @@ export class IrqDesc {
       nestedThread: false,
       perCpuDevid: false,
       disableUnlazy: false,
-      affinity: 0n,
+      affinity: core.possible,
       effectiveAffinity: 0n,
       pendingAffinity: null,
       irqCount: 0,
@@ -146,6 +167,7 @@ export class IrqDesc {
       threadsOneshot: 0,
       threadsHandled: 0,
       threadsHandledLast: 0,
+      spuriousDeferred: false,
     });
   }
 }

@@ -41,6 +41,8 @@ export class Board {
   readonly memory: Memory = bufferMemory(new Uint8Array(MEMORY_SIZE));
   readonly messages: { address: bigint; data: number }[] = [];
   readonly accesses: { pasid: number | null; write: boolean; address: bigint; length: number }[] = [];
+  /** Accesses to memory that were not answered yet. */
+  outstanding = 0;
   readonly events: TraceEvent[] = [];
   readonly device: DsaFunction;
   readonly profile: DsaProfile;
@@ -207,7 +209,9 @@ export class Board {
     if (write) this.memory.write(Number(address), bytes);
     else this.memory.read(Number(address), bytes);
     // The answer takes its time.
+    this.outstanding += 1;
     yield answered;
+    this.outstanding -= 1;
     return ok();
   }
 }

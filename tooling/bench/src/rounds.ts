@@ -23,7 +23,7 @@ export function inTurns(contestants: readonly Contestant[], { rounds, batch, sam
     const bench = new Bench({ iterations: samples, time: 0, warmup: false, throws: true, timestampProvider: 'hrtimeNow' });
     // Every other round the other way round: who comes second finds other things in the caches.
     const order = round % 2 === 0 ? contestants : contestants.toReversed();
-    for (const { name, run } of order) bench.add(name, () => run(batch));
+    for (const { name, run } of order) bench.add(name, () => run(batch), { async: false });
     bench.runSync();
     if (round < 0) continue;
     for (const { name, result } of bench.tasks) {

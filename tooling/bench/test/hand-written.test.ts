@@ -60,3 +60,17 @@ test('a message of another requester, or to an entry that is not present, is a f
   path.message(0x6a08, 0, 0xfeefffff, 0xffff);
   expect([path.faults.count, handled]).toEqual([5, []]);
 });
+
+test('a message names its entry by handle, and by subhandle where that is valid', () => {
+  const address = (handle: number, subhandleValid: 0 | 1) => (0xfee00010 | (handle << 5) | (subhandleValid << 3)) >>> 0;
+  const { path, handled } = machine();
+  path.message(0x6a08, 0, address(2, 1), 3);
+  path.interrupt(0);
+  path.message(0x6a08, 0, address(2, 0), 3);
+  path.interrupt(0);
+  // The CPUs take what was requested with the next interrupt: the highest vector first, CPU 0 before CPU 1.
+  expect(handled).toEqual([0, 5, 2, 0]);
+  path.message(0x6a08, 0, (address(2, 1) & 0x000fffff) >>> 0, 0);
+  path.message(0x6a08, 0, address(0x7fff, 1) | (1 << 2), 1);
+  expect(path.faults).toEqual({ count: 2, index: 65536 });
+});

@@ -68,6 +68,14 @@ describe('the report', () => {
   });
 });
 
+it('says what could not be tried, and which explanations are idle', () => {
+  const mutants: Mutant[] = [killed, { ...killed, status: 'RuntimeError' }, { ...survivor, file: 'packages/a/src/c.ts', original: 'x'.repeat(80) }];
+  const [head, first, idle] = report('packages/a', mutants, judge(mutants, [explanation]));
+  expect(head).toBe('packages/a: 50.0 % (1 of 2 mutants noticed; 0 survivors explained, 1 not; 1 could not be tried)');
+  expect(first).toContain(`c.ts:7: ${'x'.repeat(69)}… -> \`\` (`);
+  expect(idle).toBe(`  IDLE       an explanation for packages/a/src/*.ts explains nothing any more: ${explanation.reason}`);
+});
+
 describe('the text of a place', () => {
   it('is what the place covers, over one line or more', () => {
     const text = 'const a = 1;\n  if (a) {\n    b();\n  }\n';

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import {
   bar0Windows, CLASS, CMD, CMDSTATUS, COMMAND, command, configWindow, DEVCAP, DSA_SPR, GENCFG, GENCTRL, Grpcfg, handleOfOperand, handleOperand,
-  ImsEntry, INTCAUSE, Msixperm, PASIDCAP, Perfmon, SWERROR0, Wqcfg, wqOperand, wqsOfOperand,
+  IMS_ENTRY_SIZE, ImsEntry, INTCAUSE, MSIX_ENTRY_SIZE, MsixEntry, Msixperm, PASIDCAP, Perfmon, SWERROR0, Wqcfg, wqOperand, wqsOfOperand,
 } from '../src/index.ts';
 import { must } from '@siov/base';
 
@@ -72,6 +72,14 @@ describe('bits software relies on', () => {
     expect(CLASS.reset >>> 8).toBe(0x088000);
     expect(DEVCAP.functionLevelReset.get(DEVCAP.reset)).toBe(1);
     expect(PASIDCAP.decode(PASIDCAP.reset)).toEqual({ execute: 0, privileged: 1, width20: 20 });
+  });
+});
+
+describe('entries', () => {
+  test('of the MSI-X table and of the message store have address, data and control in the same places', () => {
+    const places = (entry: typeof ImsEntry | typeof MsixEntry) => Object.entries(entry).map(([name, { offset, width }]) => [name, offset, width]);
+    expect(places(MsixEntry)).toEqual(places(ImsEntry));
+    expect([MSIX_ENTRY_SIZE, MsixEntry.Control.mask.lo]).toEqual([IMS_ENTRY_SIZE, ImsEntry.Control.mask.lo]);
   });
 });
 

@@ -6,14 +6,12 @@ import { CMDSTATUS, COMMAND, COMMAND_ERROR, DEVICE_STATE, EVLSTATUS, GENCFG, han
 import { enableDeviceError } from './enable-device-checks.ts';
 import { enableWqError } from './enable-wq-checks.ts';
 import type { Selection } from './in-flight.ts';
-import type { PciFunction } from './pci-function.ts';
 import { resetDeviceState } from './resets.ts';
 import type { ResetParts } from './resets.ts';
 
 export type CommandStatus = ImageOf<typeof CMDSTATUS>;
 
 export interface CommandParts extends ResetParts {
-  readonly pci: PciFunction;
   /** A function level reset took the command away. */
   readonly abandoned: () => boolean;
 }

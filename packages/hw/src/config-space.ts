@@ -38,6 +38,7 @@ function* write(parts: ConfigParts, words: readonly WordWrite[]): Steps<void> {
   const fixed = pci.fixedWhileEnabled;
   const touched = words.flatMap(({ offset, size, value }) => config.write(offset, size, value)).map(({ register }) => register as unknown);
   keepBarSizes(registers);
+  pci.refresh();
   if (DEVCTL.initiateFunctionLevelReset.get(config.get(DEVCTL)) === 1) {
     functionLevelReset();
     return;

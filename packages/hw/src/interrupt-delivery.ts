@@ -3,7 +3,7 @@
 // waits or allocates: an entry's words are read, and the message is out.
 import { point } from '@siov/base';
 import type { Steps } from '@siov/base';
-import { ImsEntry, INTCAUSE, MsixEntry, MsixPending, Msixperm } from '@siov/datasheet';
+import { IMS_ENTRY_SIZE, ImsEntry, INTCAUSE, MSIX_ENTRY_SIZE, MsixEntry, MsixPending, Msixperm } from '@siov/datasheet';
 import type { DeviceRegisters } from './device-registers.ts';
 import type { PciFunction } from './pci-function.ts';
 import type { InterruptPort } from './ports.ts';
@@ -20,7 +20,20 @@ type Cause = 'softwareError' | 'commandCompletion' | 'occupancyLimit' | 'haltSta
 const MISC_VECTOR = 0;
 const sending = point('device', 'interrupt');
 
+/** The two bits every interrupt through the store asks for; constants, because this is the path that has to be short. */
+const MASK = 1 << ImsEntry.Control.mask.lo;
+const IGNORE = 1 << ImsEntry.Control.ignore.lo;
+/** Both tables have their words at the same places of an entry (DSA spec 3.0 §9.2). */
+const { AddressHi, AddressLo, Data, Control } = ImsEntry;
+const ADDRESS_HI = AddressHi.offset;
+const ADDRESS_LO = AddressLo.offset;
+const DATA = Data.offset;
+const CONTROL = Control.offset;
+
 export class InterruptDelivery {
+  /** Where the tables begin in BAR0. */
+  readonly #ims: number;
+  readonly #msix: number;
   readonly #registers: DeviceRegisters;
   readonly #pci: PciFunction;
   readonly #port: InterruptPort;
@@ -29,6 +42,8 @@ export class InterruptDelivery {
     this.#registers = parts.registers;
     this.#pci = parts.pci;
     this.#port = port;
+    this.#ims = parts.registers.layout.offsets.ims;
+    this.#msix = parts.registers.profile.msix.table;
   }
 
   /** A descriptor's completion interrupt: the one kind that the Ignore bits stop, whichever entry it names. */
@@ -39,14 +54,16 @@ export class InterruptDelivery {
 
   /** {@link completion} through an entry of the message store. */
   imsCompletion(index: number): void {
-    const control = this.#registers.ims(index, ImsEntry.Control);
-    if (ImsEntry.Control.ignore.get(control) === 0) this.#raiseIms(index, control);
+    const at = this.#ims + index * IMS_ENTRY_SIZE;
+    const control = this.#registers.bar0.get(Control, at + CONTROL);
+    if ((control & IGNORE) === 0) this.#raiseIms(at, control);
   }
 
   /** Any other interrupt through this entry: neither Ignore nor a PASID is looked at. */
   raise({ ims, index }: InterruptEntry): void {
-    if (ims) this.#raiseIms(index, this.#registers.ims(index, ImsEntry.Control));
-    else this.#raiseMsix(index);
+    if (!ims) return this.#raiseMsix(index);
+    const at = this.#ims + index * IMS_ENTRY_SIZE;
+    this.#raiseIms(at, this.#registers.bar0.get(Control, at + CONTROL));
   }
 
   /** Records the cause and sends vector 0. `alive` is asked again after others could have run. */
@@ -60,7 +77,7 @@ export class InterruptDelivery {
   releaseMsix(vector: number): void {
     if (!this.msixPending(vector) || !this.#pci.msixEnabled || this.#msixMasked(vector) || !this.#pci.busMaster) return;
     this.#setMsixPending(vector, 0);
-    this.#sendMsix(vector);
+    this.#send(this.#msix + vector * MSIX_ENTRY_SIZE);
   }
 
   /** After a write to message control or bus master enable: all such vectors, lowest first. */
@@ -70,11 +87,11 @@ export class InterruptDelivery {
 
   /** After a write to an IMS entry's control: sends what became pending while it was masked, once. */
   releaseIms(index: number): void {
-    const control = this.#registers.ims(index, ImsEntry.Control);
-    const { pending, mask, ignore } = ImsEntry.Control;
-    if (pending.get(control) === 0 || mask.get(control) === 1 || !this.#pci.busMaster) return;
-    this.#registers.setIms(index, ImsEntry.Control, pending.set(control, 0));
-    if (ignore.get(control) === 0) this.#sendIms(index);
+    const at = this.#ims + index * IMS_ENTRY_SIZE;
+    const control = this.#registers.bar0.get(Control, at + CONTROL);
+    if (Control.pending.get(control) === 0 || (control & MASK) !== 0 || !this.#pci.busMaster) return;
+    this.#registers.bar0.set(Control, Control.pending.set(control, 0), at + CONTROL);
+    if ((control & IGNORE) === 0) this.#send(at);
   }
 
   msixPending(vector: number): boolean {
@@ -85,29 +102,23 @@ export class InterruptDelivery {
     // A function that does not use MSI-X has neither a message nor anything that would remember one.
     if (!this.#pci.msixEnabled) return;
     if (this.#msixMasked(vector)) this.#setMsixPending(vector, 1);
-    else if (this.#pci.busMaster) this.#sendMsix(vector);
+    else if (this.#pci.busMaster) this.#send(this.#msix + vector * MSIX_ENTRY_SIZE);
   }
 
-  #raiseIms(index: number, control: typeof ImsEntry.Control.reset): void {
-    const { mask, pending } = ImsEntry.Control;
-    if (mask.get(control) === 1) this.#registers.setIms(index, ImsEntry.Control, pending.set(control, 1));
-    else if (this.#pci.busMaster) this.#sendIms(index);
+  /** The entry at byte `at` of BAR0, which says `control` now. */
+  #raiseIms(at: number, control: typeof Control.reset): void {
+    if ((control & MASK) !== 0) this.#registers.bar0.set(Control, Control.pending.set(control, 1), at + CONTROL);
+    else if (this.#pci.busMaster) this.#send(at);
   }
 
   #msixMasked(vector: number): boolean {
     return this.#pci.functionMasked || MsixEntry.Control.mask.get(this.#registers.msix(vector, MsixEntry.Control)) === 1;
   }
 
-  #sendMsix(vector: number): void {
-    const { AddressLo, AddressHi, Data } = MsixEntry;
-    const registers = this.#registers;
-    this.#port.message(registers.msix(vector, AddressHi), registers.msix(vector, AddressLo), registers.msix(vector, Data));
-  }
-
-  #sendIms(index: number): void {
-    const { AddressLo, AddressHi, Data } = ImsEntry;
-    const registers = this.#registers;
-    this.#port.message(registers.ims(index, AddressHi), registers.ims(index, AddressLo), registers.ims(index, Data));
+  /** The message of the entry of either table at byte `at` of BAR0. */
+  #send(at: number): void {
+    const { bar0 } = this.#registers;
+    this.#port.message(bar0.get(AddressHi, at + ADDRESS_HI), bar0.get(AddressLo, at + ADDRESS_LO), bar0.get(Data, at + DATA));
   }
 
   #pendingAt(vector: number): number {

@@ -38,7 +38,7 @@ export function assemble(name: string, profile: DsaProfile, ports: HwPorts, perm
   const { state: port, dma, interrupts: messages } = ports;
   const prefix = `hw/${name}`;
   const registers = new DeviceRegisters(port, prefix, profile);
-  const pci = new PciFunction(registers);
+  const pci = new PciFunction(port, prefix, registers);
   const interrupts = new InterruptDelivery({ registers, pci }, messages);
   const handles = new InterruptHandles(port, prefix, registers.layout);
   const errors = new SoftwareErrors({ registers, interrupts });

@@ -1,30 +1,54 @@
-// What config space says at the moment, as the rest of the device asks it.
+// What config space says at the moment, as the rest of the device asks it. What every access and every interrupt asks is
+// kept as a word of flags beside the registers: whoever changes config space calls refresh().
+import type { StatePort } from '@siov/base';
 import { ATSCTL, PASIDCTL, PCICMD, PMCSR, MSGCTL, PRICTL, PRSREQALLOC, PRSREQCAP } from '@siov/datasheet';
 import type { DeviceRegisters } from './device-registers.ts';
 
+const MEMORY_SPACE = 1;
+const BUS_MASTER = 2;
+const MSIX_ENABLED = 4;
+const FUNCTION_MASKED = 8;
+
 export class PciFunction {
   readonly #registers: DeviceRegisters;
+  /** One word of the flags above. */
+  readonly #flags: Uint32Array;
 
-  constructor(registers: DeviceRegisters) {
+  constructor(state: StatePort, name: string, registers: DeviceRegisters) {
     this.#registers = registers;
+    this.#flags = state.words(`${name}/pci`, 1);
+    this.refresh();
+  }
+
+  /** After a change of config space. */
+  refresh(): void {
+    const { config } = this.#registers;
+    const command = config.get(PCICMD);
+    const control = config.get(MSGCTL);
+    const powered = PMCSR.powerState.get(config.get(PMCSR)) === 0;
+    this.#flags[0] =
+      (powered && PCICMD.memorySpaceEnable.get(command) === 1 ? MEMORY_SPACE : 0) |
+      (powered && PCICMD.busMasterEnable.get(command) === 1 ? BUS_MASTER : 0) |
+      (MSGCTL.enable.get(control) === 1 ? MSIX_ENABLED : 0) |
+      (MSGCTL.functionMask.get(control) === 1 ? FUNCTION_MASKED : 0);
   }
 
   /** BARs answer: memory space enabled, and not in a power state below D0. */
   get memorySpace(): boolean {
-    return PCICMD.memorySpaceEnable.get(this.#registers.config.get(PCICMD)) === 1 && this.#powered;
+    return this.#is(MEMORY_SPACE);
   }
 
   /** The function may write to memory, which includes sending messages. */
   get busMaster(): boolean {
-    return PCICMD.busMasterEnable.get(this.#registers.config.get(PCICMD)) === 1 && this.#powered;
+    return this.#is(BUS_MASTER);
   }
 
   get msixEnabled(): boolean {
-    return MSGCTL.enable.get(this.#registers.config.get(MSGCTL)) === 1;
+    return this.#is(MSIX_ENABLED);
   }
 
   get functionMasked(): boolean {
-    return MSGCTL.functionMask.get(this.#registers.config.get(MSGCTL)) === 1;
+    return this.#is(FUNCTION_MASKED);
   }
 
   get pasidEnabled(): boolean {
@@ -57,7 +81,7 @@ export class PciFunction {
     return bits.reduce((sum, bit, index) => sum | (bit << index), 0);
   }
 
-  get #powered(): boolean {
-    return PMCSR.powerState.get(this.#registers.config.get(PMCSR)) === 0;
+  #is(flag: number): boolean {
+    return ((this.#flags[0] ?? 0) & flag) !== 0;
   }
 }

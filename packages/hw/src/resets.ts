@@ -5,6 +5,7 @@ import type { DeviceRegisters, Stored } from './device-registers.ts';
 import type { DeviceState } from './device-state.ts';
 import type { InFlight } from './in-flight.ts';
 import type { InterruptHandles } from './interrupt-handles.ts';
+import type { PciFunction } from './pci-function.ts';
 import type { WorkQueues } from './work-queues.ts';
 
 export interface ResetParts {
@@ -13,6 +14,7 @@ export interface ResetParts {
   readonly queues: WorkQueues;
   readonly handles: InterruptHandles;
   readonly inFlight: InFlight;
+  readonly pci: PciFunction;
 }
 
 /**
@@ -37,11 +39,12 @@ export function resetFunctionState(parts: ResetParts): void {
 }
 
 /** A warm reset, or power-on: what belongs to the link is reset too. */
-export function resetAll({ registers, queues, handles, inFlight }: ResetParts): void {
+export function resetAll({ registers, queues, handles, inFlight, pci }: ResetParts): void {
   inFlight.stop('reset');
   for (let wq = 0; wq < registers.layout.wqs; wq++) queues.drop(wq);
   handles.forget();
   registers.setPowerOnValues();
+  pci.refresh();
 }
 
 /**

@@ -1,140 +1,165 @@
-// PCI MSI-X: the chip that stores messages in the function's table, and enabling it (pci_alloc_irq_vectors()).
-import { bit, bits, fail, ok, register } from '@siov/base';
-import type { AccessPort, Result, Steps } from '@siov/base';
-import { readRegister, writeRegister } from '@siov/device';
+// PCI MSI-X of a function: on and off, its vectors all at once or one by one (drivers/pci/msi/).
+import { fail, ModelError, ok } from '@siov/base';
+import type { Result, Steps } from '@siov/base';
 import type { PciDevice } from '@siov/device';
-import type { IrqData, MsiMsg } from './chip.ts';
+import type { IrqAffinityDesc } from './affinity.ts';
 import type { IrqCore } from './core.ts';
 import type { IrqDomain } from './domain.ts';
-import { clearMsiDomain, MsiDomain, msiAllocIrq, msiFreeIrq, setMsiDomain } from './msi-domain.ts';
-import type { MsiAllocErrno, MsiAllocInfo, MsiChip } from './msi-domain.ts';
+import type { MsiAllocErrno } from './msi-alloc.ts';
+import { createDeviceMsiDomain } from './msi-create.ts';
+import { clearMsiDomain, deviceMsi } from './msi-device.ts';
+import type { DeviceMsi } from './msi-device.ts';
+import type { MsiFreeErrno } from './msi-free.ts';
+import type { MsiAllocInfo, MsiDesc } from './msi-types.ts';
+import { msixTemplate } from './pci-msix-chip.ts';
+import { findMsixTable, maskAllEntries, setMsixControl } from './pci-msix-table.ts';
+import type { MsixTable } from './pci-msix-table.ts';
 
-const PCI = 'PCI Local Bus 3.0';
-
-const CapabilityPointer = register('Capabilities pointer', { offset: 0x34, width: 8, source: `${PCI} 6.1` }, { pointer: bits(7, 0) });
-const CapabilityHeader = register('Capability header', { offset: 0, width: 16, source: `${PCI} 6.7` }, { id: bits(7, 0), next: bits(15, 8) });
-const MSIX_CAPABILITY = 0x11;
-
-const MessageControl = register('MSI-X message control', { offset: 2, width: 16, source: `${PCI} 6.8.2.3` }, {
-  tableSize: bits(10, 0),
-  functionMask: bit(14),
-  enable: bit(15),
-});
-const TableLocation = register('MSI-X table offset', { offset: 4, source: `${PCI} 6.8.2.4` }, { bar: bits(2, 0), offset8: bits(31, 3) });
-
-const ENTRY_SIZE = 16;
-const EntryAddressLo = register('MSI-X address low', { offset: 0, source: `${PCI} 6.8.2.7` }, { value: bits(31, 0) });
-const EntryAddressHi = register('MSI-X address high', { offset: 4, source: `${PCI} 6.8.2.8` }, { value: bits(31, 0) });
-const EntryData = register('MSI-X data', { offset: 8, source: `${PCI} 6.8.2.6` }, { value: bits(31, 0) });
-const EntryControl = register('MSI-X vector control', { offset: 12, source: `${PCI} 6.8.2.9` }, { mask: bit(0) });
-
-interface Table {
-  readonly capability: number;
-  readonly port: AccessPort;
-  readonly offset: number;
-  readonly size: number;
-}
-
-/** Walks the capability list to the MSI-X table. `ENODEV` when the function has none. */
-function* findTable(device: PciDevice): Steps<Result<Table, 'ENODEV'>> {
-  const { config } = device.resources;
-  let at: number = CapabilityPointer.pointer.get(yield* readRegister(config, CapabilityPointer));
-  // 48 capabilities fit in 192 bytes: a longer list is a loop.
-  for (let left = 48; at !== 0 && left > 0; left--) {
-    const header = yield* readRegister(config, CapabilityHeader, at);
-    if (CapabilityHeader.id.get(header) === MSIX_CAPABILITY) {
-      const control = yield* readRegister(config, MessageControl, at);
-      const location = yield* readRegister(config, TableLocation, at);
-      const port = device.bar(TableLocation.bar.get(location));
-      if (!port.ok) return port;
-      return ok({ capability: at, port: port.value, offset: TableLocation.offset8.get(location) * 8, size: MessageControl.tableSize.get(control) + 1 });
-    }
-    at = CapabilityHeader.next.get(header);
-  }
-  return fail('ENODEV', `${device.name} has no MSI-X capability`);
-}
-
-function msixChip(table: Table): MsiChip {
-  const entry = (data: IrqData) => table.offset + data.hwirq * ENTRY_SIZE;
-  function* setMask(data: IrqData, mask: number): Steps<void> {
-    const control = yield* readRegister(table.port, EntryControl, entry(data));
-    yield* writeRegister(table.port, EntryControl, EntryControl.mask.set(control, mask), entry(data));
-  }
-  return {
-    name: 'PCI-MSIX',
-    irqMask: (data) => setMask(data, 1),
-    irqUnmask: (data) => setMask(data, 0),
-    *irqWriteMsiMsg(data: IrqData, message: MsiMsg) {
-      yield* writeRegister(table.port, EntryAddressLo, EntryAddressLo.image(message.addressLo), entry(data));
-      yield* writeRegister(table.port, EntryAddressHi, EntryAddressHi.image(message.addressHi), entry(data));
-      yield* writeRegister(table.port, EntryData, EntryData.image(message.data), entry(data));
-    },
-  };
-}
+export type MsixEnableErrno = 'EINVAL' | 'ENOMEM';
+export type MsixErrno = MsixEnableErrno | 'ERANGE' | MsiAllocErrno;
 
 /** A function with MSI-X on and its domain in place; interrupts are allocated one by one. */
 export interface MsixEnabled {
   /** Entries of the table. */
   readonly size: number;
-  /** pci_disable_msix(). Every interrupt must have been freed. */
+  readonly msi: DeviceMsi<null>;
+  /** pci_disable_msix(). Throws `ModelError` while interrupts are allocated: the hardware must not be off under them. */
   disable(): Steps<void>;
 }
 
 /**
- * pci_enable_msix() without allocating: capability on with the whole function masked, every entry masked, the domain
- * set on the device, then the function unmasked. `ENODEV`: no MSI-X; `EEXIST`: it is on already.
+ * pci_enable_msix_range() without allocating: the capability on with the whole function masked, every entry masked, then
+ * the function let go. `EINVAL`: the function has no MSI-X, it is on already, or `parent` takes no MSI domains;
+ * `ENOMEM`: the table's BAR is not there, or no memory for the domain.
  */
-export function* pciEnableMsix(core: IrqCore, device: PciDevice, parent: IrqDomain<MsiAllocInfo>): Steps<Result<MsixEnabled, 'ENODEV' | 'EEXIST'>> {
-  const found = yield* findTable(device);
+export function* pciEnableMsix(core: IrqCore, device: PciDevice, parent: IrqDomain<MsiAllocInfo>): Steps<Result<MsixEnabled, MsixEnableErrno>> {
+  const found = yield* findMsixTable(device);
   if (!found.ok) return found;
-  const table = found.value;
-  const { config } = device.resources;
-  const domain = new MsiDomain(core, device, parent, { name: 'PCI-MSIX', chip: msixChip(table), hwsize: table.size, slots: 'by-index' });
-  const set = setMsiDomain(core, device, domain);
-  if (!set.ok) return set;
-  yield* setControl(config, table, 1, 1);
-  for (let index = 0; index < table.size; index++) {
-    yield* writeRegister(table.port, EntryControl, EntryControl.of({ mask: 1 }), table.offset + index * ENTRY_SIZE);
-  }
-  yield* setControl(config, table, 1, 0);
+  const enabled = yield* enableMasked(core, device, parent, found.value);
+  if (enabled.ok) yield* setMsixControl(found.value, 1, 0);
+  return enabled;
+}
+
+/** The function is still masked when this is done. */
+function* enableMasked(core: IrqCore, device: PciDevice, parent: IrqDomain<MsiAllocInfo>, table: MsixTable): Steps<Result<MsixEnabled, MsixEnableErrno>> {
+  const made = createDeviceMsiDomain(core, device, parent, msixTemplate(core.ports.state, device.name, table));
+  if (!made.ok) return made.errno === 'ENOMEM' ? fail('ENOMEM', made.message) : fail('EINVAL', made.message);
+  yield* setMsixControl(table, 1, 1);
+  yield* maskAllEntries(table);
   return ok({
     size: table.size,
+    msi: made.value,
     *disable() {
       // Refuses while there are interrupts, and then the hardware must not be off.
       clearMsiDomain(device);
-      yield* setControl(config, table, 0, 0);
+      yield* setMsixControl(table, 0, 0);
     },
   });
 }
 
-/** Interrupts for the whole table. `virqs[n]` is the interrupt of vector n. */
+export interface MsixVectorOptions {
+  /** The fewest that will do, at least 1; the whole table unless said. */
+  readonly minVectors?: number;
+  /** The most that are of use; the whole table unless said. */
+  readonly maxVectors?: number;
+  /** Of each vector. */
+  readonly affinities?: readonly (IrqAffinityDesc | null)[];
+}
+
+/** `virqs[n]` is the interrupt of vector n. */
 export interface MsixVectors {
   readonly virqs: readonly number[];
-  /** pci_free_irq_vectors(): all interrupts must have been freed with free_irq(). */
+  readonly msi: DeviceMsi<null>;
+  /** pci_free_irq_vectors(): all interrupts must have been freed with free_irq(). Throws `ModelError` otherwise. */
   free(): Steps<void>;
 }
 
-/** pci_alloc_irq_vectors(PCI_IRQ_MSIX) with minimum = maximum = the table. Fails as enabling and allocation do, with nothing left. */
-export function* pciAllocIrqVectors(core: IrqCore, device: PciDevice, parent: IrqDomain<MsiAllocInfo>): Steps<Result<MsixVectors, MsiAllocErrno | 'EEXIST'>> {
-  const enabled = yield* pciEnableMsix(core, device, parent);
+/**
+ * pci_alloc_irq_vectors(PCI_IRQ_MSIX): as many as there are, between the minimum and the maximum, allocated before the
+ * function is let go. `ERANGE`: the maximum is below the minimum; `EINVAL`: a minimum below 1, or as
+ * {@link pciEnableMsix}; `ENOSPC`: the table or the machine has fewer than the minimum; `ENOMEM`. With nothing left.
+ */
+export function* pciAllocIrqVectors(
+  core: IrqCore,
+  device: PciDevice,
+  parent: IrqDomain<MsiAllocInfo>,
+  options: MsixVectorOptions = {},
+): Steps<Result<MsixVectors, MsixErrno>> {
+  const { minVectors, maxVectors } = options;
+  if (minVectors !== undefined && maxVectors !== undefined && maxVectors < minVectors) {
+    return fail('ERANGE', `${device.name}: at most ${maxVectors} vectors are fewer than at least ${minVectors}`);
+  }
+  const found = yield* findMsixTable(device);
+  if (!found.ok) return found;
+  const table = found.value;
+  const most = Math.min(maxVectors ?? table.size, table.size);
+  const least = minVectors ?? Math.min(maxVectors ?? table.size, table.size);
+  if (least < 1) return fail('EINVAL', `${device.name}: ${least} vectors are too few`);
+  if (table.size < least) return fail('ENOSPC', `${device.name}: its table has ${table.size} entries, not ${least}`);
+  const enabled = yield* enableMasked(core, device, parent, table);
   if (!enabled.ok) return enabled;
-  const virqs: number[] = [];
-  function* free(): Steps<void> {
-    for (const index of virqs.keys()) yield* msiFreeIrq(core, device, index);
-    if (enabled.ok) yield* enabled.value.disable();
+  const { msi, disable } = enabled.value;
+  const descs = yield* allocBetween(msi, least, most, options.affinities ?? []);
+  if (!descs.ok) {
+    yield* disable();
+    return descs;
   }
-  for (let index = 0; index < enabled.value.size; index++) {
-    const made = yield* msiAllocIrq(core, device, index);
-    if (!made.ok) {
-      yield* free();
-      return made;
-    }
-    virqs.push(made.value.virq);
-  }
-  return ok({ virqs, free });
+  yield* setMsixControl(table, 1, 0);
+  return ok({
+    virqs: descs.value.map(({ virq }) => virq),
+    msi,
+    *free() {
+      const freed = yield* msi.freeIrqsAll();
+      if (!freed.ok) throw new ModelError(`pci_free_irq_vectors(${device.name}): ${freed.message}`);
+      yield* disable();
+    },
+  });
 }
 
-function* setControl(config: AccessPort, table: Table, enable: number, functionMask: number): Steps<void> {
-  const control = yield* readRegister(config, MessageControl, table.capability);
-  yield* writeRegister(config, MessageControl, MessageControl.functionMask.set(MessageControl.enable.set(control, enable), functionMask), table.capability);
+/** The loop of __pci_enable_msix_range(): after a failure in the middle, once more with as many as had succeeded. */
+function* allocBetween(
+  msi: DeviceMsi<null>,
+  least: number,
+  most: number,
+  affinities: readonly (IrqAffinityDesc | null)[],
+): Steps<Result<readonly MsiDesc<null>[], MsiAllocErrno>> {
+  for (let count = most; ; ) {
+    const descs: MsiDesc<null>[] = [];
+    let failure: Result<never, MsiAllocErrno> | null = null;
+    while (failure === null && descs.length < count) {
+      const made = yield* msi.allocIrqAt(descs.length, null, affinities[descs.length] ?? null);
+      if (made.ok) descs.push(made.value);
+      else failure = made;
+    }
+    if (failure === null) return ok(descs);
+    yield* msi.freeIrqsAll();
+    if (failure.ok || failure.errno !== 'ENOSPC' || descs.length < least) return failure;
+    count = descs.length;
+  }
+}
+
+/**
+ * pci_msix_alloc_irq_at(): one more vector while MSI-X is on, number `index` or any free one. `EOPNOTSUPP` (the kernel's
+ * ENOTSUPP): MSI-X is off, or vectors cannot be added; else as {@link DeviceMsi.allocIrqAt}.
+ */
+export function* pciMsixAllocIrqAt(
+  device: PciDevice,
+  index: number | 'any',
+  affinity: IrqAffinityDesc | null = null,
+): Steps<Result<MsiDesc<null>, MsiAllocErrno | 'EOPNOTSUPP'>> {
+  const msi = msixOf(device);
+  return msi === undefined ? fail('EOPNOTSUPP', `${device.name}: vectors cannot be added`) : yield* msi.allocIrqAt(index, null, affinity);
+}
+
+/** pci_msix_free_irq(). `EINVAL`: vectors cannot be removed, or there is no such one (the kernel warns); `EBUSY`: still requested. */
+export function* pciMsixFreeIrq(device: PciDevice, index: number): Steps<Result<void, MsiFreeErrno>> {
+  const msi = msixOf(device);
+  if (msi?.desc(index) === undefined) return fail('EINVAL', `${device.name}: vector ${index} is not allocated`);
+  return yield* msi.freeIrqsRange(index, index);
+}
+
+/** pci_msix_can_alloc_dyn(). What the flag is set for is the function's MSI-X, whose cookie is null. */
+function msixOf(device: PciDevice): DeviceMsi<null> | undefined {
+  const msi = deviceMsi(device);
+  return msi?.domain.flags.pciMsixAllocDyn ? (msi as unknown as DeviceMsi<null>) : undefined;
 }

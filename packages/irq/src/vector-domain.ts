@@ -1,141 +1,217 @@
-// The x86 vector domain: the root of every hierarchy. A vector on a CPU is reserved at allocation, assigned at
-// activation (arch/x86/kernel/apic/vector.c), and raised by whoever holds the message that names it.
-import { fail, IdAllocator, ok, waitUntil } from '@siov/base';
-import type { Steps } from '@siov/base';
-import type { IrqChip, IrqData, MsiMsg } from './chip.ts';
+// The x86 vector domain: the root of every hierarchy. Interrupts get a reservation when they are allocated and a vector
+// of a CPU when they are activated (arch/x86/kernel/apic/vector.c); who holds the message that names it raises it.
+import { fail, ModelError, ok } from '@siov/base';
+import type { Result, Steps } from '@siov/base';
+import type { AffinityErrno, AffinityOutcome, IrqChip, IrqData, MsiMsg } from './chip.ts';
 import type { IrqCore } from './core.ts';
+import { cpusOf } from './cpu-mask.ts';
+import type { IrqDesc } from './desc.ts';
 import { IrqDomain } from './domain.ts';
+import type { ActivateErrno, AllocErrno, LevelData } from './domain.ts';
+import { LocalApic } from './local-apic.ts';
+import { irqMoveIrq } from './migration.ts';
 import { composeVectorMsg } from './msi-message.ts';
+import type { VectorTarget } from './msi-message.ts';
+import type { VectorAllocInfo } from './msi-types.ts';
+import { VectorAssigner } from './vector-assign.ts';
+import { VectorCleanup } from './vector-cleanup.ts';
+import { VectorCpus } from './vector-cpus.ts';
+import { FIRST_DEVICE_VECTOR, FIRST_SYSTEM_VECTOR, makeApicData } from './vector-data.ts';
+import type { ApicData } from './vector-data.ts';
+import { matrixLines, vectorLines } from './vector-dump.ts';
+import { NR_VECTORS, VectorMatrix } from './vector-matrix.ts';
+import { vectorMsiParent } from './vector-msi-parent.ts';
 
-/** First vector given to devices and the first of the system vectors above them (arch/x86 irq_vectors.h). */
-export const FIRST_DEVICE_VECTOR = 0x40;
-export const FIRST_SYSTEM_VECTOR = 0xec;
-
-/** A vector on a CPU: where an interrupt goes. */
-export interface VectorTarget {
-  /** APIC id; CPU n has id n here. */
-  readonly cpu: number;
-  readonly vector: number;
-}
-
-interface Cpu {
-  readonly vectors: IdAllocator;
-  /** Vector -> virq (the per-CPU vector_irq[] table). */
-  readonly irqs: Map<number, number>;
-  /** Interrupt request register of the local APIC: vectors raised and not yet taken, in order of arrival. */
-  readonly apic: { requests: readonly number[]; spurious: number };
+export interface VectorDomainOptions {
+  /** First vector given to devices; 0x40 unless said. */
+  readonly firstVector?: number;
+  /** First system vector, behind the last one given to devices; 0xec unless said. */
+  readonly systemVector?: number;
 }
 
 export class VectorDomain {
-  readonly domain: IrqDomain;
+  readonly domain: IrqDomain<VectorAllocInfo | null>;
+  readonly matrix: VectorMatrix;
   readonly #core: IrqCore;
-  readonly #cpus: readonly Cpu[];
-  readonly #state: { reserved: number };
+  readonly #vectors: VectorAssigner;
+  readonly #cleanup: VectorCleanup;
+  readonly #cpus: VectorCpus;
+  readonly #irqs: Map<number, ApicData>;
   readonly #chip: IrqChip;
 
-  constructor(core: IrqCore) {
+  constructor(core: IrqCore, options: VectorDomainOptions = {}) {
+    const { firstVector: first = FIRST_DEVICE_VECTOR, systemVector: end = FIRST_SYSTEM_VECTOR } = options;
+    if (!(first >= 32 && first < end && end <= NR_VECTORS)) throw new ModelError(`vectors ${first}..${end - 1} are not between 32 and 255`);
     const { state } = core.ports;
     const { name, cpus } = core.options;
     this.#core = core;
-    this.#state = state.record(`${name}/vectors`, { reserved: 0 });
-    this.#cpus = Array.from({ length: cpus }, (_, cpu) => ({
-      vectors: new IdAllocator(state, `${name}/cpu${cpu}/vectors`, { first: FIRST_DEVICE_VECTOR, end: FIRST_SYSTEM_VECTOR }),
-      irqs: state.map<number, number>(`${name}/cpu${cpu}/vector_irq`),
-      apic: state.record(`${name}/cpu${cpu}/apic`, { requests: [] as readonly number[], spurious: 0 }),
+    this.#irqs = state.map(`${name}/vectors`);
+    const each = Array.from({ length: cpus }, (_, cpu) => ({
+      apic: new LocalApic(state, `${name}/cpu${cpu}`),
+      irqs: state.words(`${name}/cpu${cpu}/vector_irq`, NR_VECTORS),
     }));
-    this.#chip = {
-      name: 'APIC',
-      *irqAck() {},
-      irqComposeMsiMsg: (data): MsiMsg => composeVectorMsg(this.targetOf(data)),
-      irqRetrigger: (data) => {
-        const { cpu, vector } = this.targetOf(data);
-        this.#request(cpu, vector);
-        return true;
-      },
-    };
-    this.domain = new IrqDomain(state, `${name}/vector`, {
-      alloc: (_domain, virq) => this.#reserve(virq),
-      free: () => this.#unreserve(),
-      activate: (data) => this.#assign(data),
-      deactivate: (data) => this.#release(data),
+    const system = Array.from({ length: NR_VECTORS - end }, (_, offset) => end + offset);
+    // A vector that is free but still requested is not given out: the interrupt would be taken for its new owner's.
+    this.matrix = new VectorMatrix(state, name, { cpus, first, end, system, busy: (cpu) => each[cpu]?.apic.irr ?? null });
+    this.#vectors = new VectorAssigner(core, this.matrix, each);
+    this.#cleanup = new VectorCleanup(this.#vectors, (virq) => this.#irqs.get(virq));
+    this.#cpus = new VectorCpus(this.#vectors, this.#cleanup, (virq) => this.#irqs.get(virq));
+    this.#chip = this.#makeChip();
+    const msiParent = vectorMsiParent({
+      targetOf: (data) => this.targetOf(data),
+      currentCpu: () => this.#cpus.processor.id,
+      expectStray: (target) => this.#cpus.expectStray(target),
+      requested: ({ cpu, vector }) => each[cpu]?.apic.requested(vector) === true,
+      retrigger: (data) => this.#vectors.retrigger(this.#dataOf(data)),
     });
+    this.domain = new IrqDomain<VectorAllocInfo | null>(
+      state,
+      `${name}/vector`,
+      {
+        alloc: (_domain, _virq, info, desc) => this.#alloc(desc, info),
+        free: (data) => this.#free(data),
+        activate: (data, reserve) => this.#activate(data, reserve),
+        deactivate: (data) => this.#deactivate(data),
+        debugShow: (data) => (data === null ? matrixLines(this.matrix, cpusOf(core.online)) : vectorLines(data.chipData as ApicData)),
+      },
+      null,
+      { fwnode: 'VECTOR', msiParent },
+    );
+    for (const cpu of cpusOf(core.online)) this.#cpus.cpuOnline(cpu);
+    core.registerCpuHooks(this.#cpus);
   }
 
-  /** Interrupts that hold a reservation, and vectors assigned on all CPUs. */
-  get counters(): { reserved: number; assigned: number } {
-    return { reserved: this.#state.reserved, assigned: this.#cpus.reduce((sum, cpu) => sum + cpu.vectors.used, 0) };
+  /** Reservations not yet turned into vectors, vectors assigned on all CPUs, and vectors kept for managed interrupts. */
+  get counters(): { reserved: number; assigned: number; managed: number } {
+    const { globalReserved, totalAllocated } = this.matrix.counters;
+    const managed = Array.from({ length: this.#core.options.cpus }, (_, cpu) => this.matrix.cpu(cpu).managed).reduce((sum, count) => sum + count, 0);
+    return { reserved: globalReserved, assigned: totalAllocated, managed };
   }
 
-  /** irqd_cfg(): where an activated interrupt goes. */
+  /** irqd_cfg(): what messages of the interrupt are composed of; the shutdown vector while it has none of its own. */
   targetOf(data: IrqData): VectorTarget {
+    return this.#dataOf(data).target;
+  }
+
+  /** The local APIC of `cpu` takes an interrupt message. Taken by the CPU when it lets interrupts in; lost when it is offline. */
+  raise(cpu: number, vector: number): void {
+    this.#vectors.cpus[cpu]?.apic.request(vector);
+  }
+
+  /**
+   * vector_schedule_cleanup(): for a level that redirects interrupts by itself (interrupt remapping), when it has: the
+   * old vector of a move is freed without waiting for an interrupt on the new one.
+   */
+  scheduleCleanup(data: IrqData): void {
+    const apic = this.#dataOf(data);
+    if (apic.moveInProgress) this.#cleanup.schedule(apic);
+  }
+
+  /** The CPU's interrupt context: takes requested vectors one after the other, for ever. To be spawned as an agent. */
+  interrupts(cpu: number): Steps<never> {
+    return this.#cpus.interrupts(cpu);
+  }
+
+  /** alloc_intr_gate(): who handles a system vector. Throws {@link ModelError} for another vector, or one handled already. */
+  installSystemVector(vector: number, handler: (cpu: number) => void): void {
+    this.#cpus.installSystemVector(vector, this.matrix.end, handler);
+  }
+
+  /** Interrupts taken on vectors nobody owned ("No irq handler for vector"). */
+  spurious(cpu: number): number {
+    return this.#cpus.at(cpu).apic.spurious;
+  }
+
+  #dataOf(data: IrqData): ApicData {
     let level = data;
     while (level.parent !== null) level = level.parent;
-    return level.chipData as VectorTarget;
+    return level.chipData as ApicData;
   }
 
-  /** The local APIC of `cpu` takes an interrupt message. Taken by the CPU when it lets interrupts in. */
-  *raise(cpu: number, vector: number): Steps<void> {
-    this.#request(cpu, vector);
+  #makeChip(): IrqChip {
+    const { processor } = this.#cpus;
+    return {
+      name: 'APIC',
+      // apic_ack_edge(): the first interrupt on the new CPU ends a move; then one that waits for an interrupt is made.
+      irqAck: (data) => {
+        const apic = data.chipData as ApicData;
+        if (apic.moveInProgress && apic.cpu === processor.id) this.#cleanup.schedule(apic);
+        return irqMoveIrq(data);
+      },
+      irqSetAffinity: (data, mask) => this.#setAffinity(data, mask),
+      irqComposeMsiMsg: (data): MsiMsg => composeVectorMsg(this.targetOf(data)),
+      irqRetrigger: (data) => this.#vectors.retrigger(data.chipData as ApicData),
+      irqForceCompleteMove: (data) => this.#forceCompleteMove(data.chipData as ApicData),
+    };
   }
 
-  /** The CPU's interrupt context: takes raised vectors one after the other, for ever. To be spawned as an agent. */
-  *interrupts(cpu: number): Steps<never> {
-    const { apic, irqs } = this.#at(cpu);
-    for (;;) {
-      yield* waitUntil(`interrupt on CPU ${cpu}`, () => apic.requests.length > 0);
-      const [vector = 0, ...rest] = apic.requests;
-      apic.requests = rest;
-      const virq = irqs.get(vector);
-      if (virq === undefined) apic.spurious += 1;
-      else yield* this.#core.handleIrq(virq, cpu);
+  /** x86_vector_alloc_irqs(): kept on every CPU of a managed mask, assigned on an explicit one, or only reserved. */
+  *#alloc(desc: IrqDesc, info: VectorAllocInfo | null): Steps<Result<LevelData, AllocErrno>> {
+    const { ports, options } = this.#core;
+    if (!ports.state.grant('apic_chip_data')) return fail('ENOMEM', `irq ${desc.virq}: no memory for its vector`);
+    const data = makeApicData(ports.state, options.name, desc.virq);
+    const { state } = desc;
+    Object.assign(state, { singleTarget: true, enforceIrqContext: true, affinityOnActivate: true });
+    const taken = this.#take(desc, data, info);
+    // EBUSY is impossible: nothing of a new interrupt is on its way.
+    if (!taken.ok) return fail(taken.errno === 'EBUSY' ? 'EINVAL' : taken.errno, taken.message);
+    this.#irqs.set(desc.virq, data);
+    return ok({ hwirq: desc.virq, chip: this.#chip, chipData: data });
+  }
+
+  /** assign_irq_vector_policy() */
+  #take(desc: IrqDesc, data: ApicData, info: VectorAllocInfo | null): Result<void, AffinityErrno> {
+    if (desc.state.managed) {
+      data.isManaged = true;
+      return this.matrix.reserveManaged(desc.state.affinity);
     }
-  }
-
-  /** Interrupts on vectors nobody owned ("no irq handler for vector"). */
-  spurious(cpu: number): number {
-    return this.#at(cpu).apic.spurious;
-  }
-
-  #at(cpu: number): Cpu {
-    const found = this.#cpus[cpu];
-    if (found === undefined) throw new RangeError(`CPU ${cpu} is not one of ${this.#cpus.length}`);
-    return found;
-  }
-
-  #request(cpu: number, vector: number): void {
-    const target = this.#cpus[cpu];
-    // The request register has one bit a vector: a second edge before the first is taken is the same edge.
-    if (target === undefined || target.apic.requests.includes(vector)) return;
-    target.apic.requests = [...target.apic.requests, vector];
-  }
-
-  /** Global reservation: there is a vector for it somewhere when it is activated. */
-  *#reserve(virq: number) {
-    const capacity = this.#cpus.length * (FIRST_SYSTEM_VECTOR - FIRST_DEVICE_VECTOR);
-    if (this.#state.reserved >= capacity) return fail('ENOSPC', `all ${capacity} vectors are reserved`);
-    this.#state.reserved += 1;
-    return ok({ hwirq: virq, chip: this.#chip, chipData: null });
-  }
-
-  *#unreserve(): Steps<void> {
-    this.#state.reserved -= 1;
-  }
-
-  /** The CPU with the most free vectors, and its lowest free one. */
-  *#assign(data: IrqData) {
-    const free = this.#cpus.map((cpu) => cpu.vectors.end - cpu.vectors.first - cpu.vectors.used);
-    const cpu = free.indexOf(Math.max(...free));
-    const vector = this.#at(cpu).vectors.alloc();
-    if (!vector.ok) return vector;
-    this.#at(cpu).irqs.set(vector.value, data.virq);
-    data.chipData = { cpu, vector: vector.value } satisfies VectorTarget;
+    if (info?.mask !== undefined) return this.#vectors.assign(desc, data, info.mask);
+    this.#vectors.reserve(desc, data);
     return ok();
   }
 
-  *#release(data: IrqData): Steps<void> {
-    const { cpu, vector } = data.chipData as VectorTarget;
-    this.#at(cpu).irqs.delete(vector);
-    this.#at(cpu).vectors.free(vector);
-    data.chipData = null;
+  /** x86_vector_free_irqs() */
+  *#free({ chipData, desc }: IrqData): Steps<void> {
+    const data = chipData as ApicData;
+    this.#vectors.clear(data);
+    if (data.hasReserved) this.matrix.removeReserved();
+    if (data.isManaged) this.matrix.removeManaged(desc.state.affinity);
+    this.#irqs.delete(data.virq);
+  }
+
+  /** x86_vector_activate(). `EINVAL`: a managed interrupt without online CPU; `ENOSPC`: no vector; `EBUSY`: still moving. */
+  *#activate({ chipData, desc }: IrqData, reserve: boolean): Steps<Result<void, ActivateErrno>> {
+    const data = chipData as ApicData;
+    if (!data.canReserve && !data.isManaged) return this.#vectors.assignAny(desc, data);
+    if (reserve || (data.isManaged && desc.state.managedShutdown)) {
+      this.#vectors.toShutdownVector(desc, data);
+      return ok();
+    }
+    if (data.isManaged) return this.#vectors.assignManaged(desc, data, desc.state.affinity);
+    return data.hasReserved ? this.#vectors.activateReserved(desc, data) : ok();
+  }
+
+  /** x86_vector_deactivate(): a vector that was not reserved stays; another goes back and is reserved again. */
+  *#deactivate({ chipData, desc }: IrqData): Steps<void> {
+    const data = chipData as ApicData;
+    if ((!data.isManaged && !data.canReserve) || data.hasReserved) return;
+    this.#vectors.clear(data);
+    if (data.canReserve) this.#vectors.reserve(desc, data);
+    else this.#vectors.toShutdownVector(desc, data);
+  }
+
+  /** apic_set_affinity(): what is not active gets a vector that fits when it is activated. */
+  *#setAffinity({ chipData, desc }: IrqData, mask: bigint): Steps<Result<AffinityOutcome, AffinityErrno>> {
+    const data = chipData as ApicData;
+    if (!desc.state.activated && (data.isManaged || data.canReserve)) return ok('ok');
+    const moved = data.isManaged ? this.#vectors.assignManaged(desc, data, mask) : this.#vectors.assign(desc, data, mask);
+    return moved.ok ? ok('ok') : moved;
+  }
+
+  /** irq_force_complete_move() */
+  #forceCompleteMove(data: ApicData): void {
+    if (data.prevVector === 0) return;
+    if (data.moveInProgress) this.#core.log.warn(`IRQ fixup: irq ${data.virq} move in progress, old vector ${data.prevVector}`);
+    this.#vectors.freeMoved(data);
   }
 }

@@ -21,13 +21,13 @@ export function portals(parts: PortalParts, trace: Trace): PortalPort {
   };
 }
 
-/** Posted: there is nobody to answer, so that only a full queue leaves a trace, in SWERROR. */
+/** Posted: there is nobody to answer, so that only a full queue leaves a trace, in SWERROR. Such a queue is dedicated. */
 function* submit({ pci, queues, errors }: PortalParts, offset: number, descriptor: Uint8Array): Steps<void> {
   const portal = portalOf(offset);
   if (portal === undefined || descriptor.length !== DESCRIPTOR_SIZE || !pci.memorySpace) return;
   if (queues.accept(portal, true, descriptor) !== 'full') return;
-  const { opcode, pasid, priv } = decodeDescriptor(descriptor);
-  yield* errors.report({ error: SOFTWARE_ERROR.QUEUE_FULL, wq: portal.wq, descriptor: { operation: opcode, pasid, priv } });
+  const submitter = queues.submitter(portal.wq, 0);
+  yield* errors.report({ error: SOFTWARE_ERROR.QUEUE_FULL, wq: portal.wq, descriptor: { operation: decodeDescriptor(descriptor).opcode, ...submitter } });
 }
 
 function* enqueue({ pci, queues }: PortalParts, offset: number, descriptor: Uint8Array): Steps<boolean> {

@@ -54,7 +54,7 @@ export class WorkQueues {
     for (let index = 0; index < WORDS; index++) view.setUint32(4 * index, queue.entries[index] as number, true);
     const ims = queue.entries[WORDS] === 1;
     queue.entries = queue.entries.slice(ENTRY_WORDS);
-    const submitter = this.#submitter(wq, view.getUint32(0, true));
+    const submitter = this.submitter(wq, view.getUint32(0, true));
     return { engine, wq, ims, submitter, bytes, descriptor: decodeDescriptor(bytes), batchIndex: undefined, earlierLogged: false };
   }
 
@@ -67,7 +67,7 @@ export class WorkQueues {
     }
     queue.entries = queue.entries.filter((_word, index) => {
       const first = queue.entries[index - (index % ENTRY_WORDS)] as number;
-      return this.#submitter(wq, first).pasid !== pasid;
+      return this.submitter(wq, first).pasid !== pasid;
     });
   }
 
@@ -93,7 +93,8 @@ export class WorkQueues {
     return GENSTS.state.get(this.#registers.get(GENSTS)) === DEVICE_STATE.ENABLED && this.state(wq) === WQ_STATE.ENABLED;
   }
 
-  #submitter(wq: number, firstWord: number): Submitter {
+  /** In whose name a descriptor acts: the queue's where it is dedicated, otherwise that of its own first word. */
+  submitter(wq: number, firstWord: number): Submitter {
     const mode = this.#registers.wq(wq, Wqcfg.Mode);
     const { dedicated, pasidEnable, pasid, priv } = Wqcfg.Mode;
     const enabled = pasidEnable.get(mode) === 1;

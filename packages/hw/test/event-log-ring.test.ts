@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import fc from 'fast-check';
 import type { Point, Steps } from '@siov/base';
 import {
-  CMD, COMMAND, command, COMPLETION_STATUS, DEVICE_STATE, DEVSTS, DSA_SPR, EVLSTATUS, GENCTRL, INTCAUSE, PRICTL, SOFTWARE_ERROR, SWERROR0, withEventLog,
+  CMD, COMMAND, command, COMPLETION_STATUS, DEVICE_STATE, DEVSTS, DSA_SPR, EVLSTATUS, GENCTRL, INTCAUSE, Msixperm, PRICTL, SOFTWARE_ERROR, SWERROR0, withEventLog,
 } from '@siov/datasheet';
 import { msixData } from './board.ts';
 import type { Board } from './board.ts';
@@ -80,6 +80,13 @@ describe('the ring', () => {
     board.write(GENCTRL, GENCTRL.of({ softwareErrorInterruptEnable: 1 }));
     fail(board);
     expect([board.take(), board.read(INTCAUSE), status(board).interruptPending]).toEqual([[], 0, 1]);
+  });
+
+  test('its interrupt looks at neither Ignore nor PASID of vector 0', () => {
+    const board = logging();
+    board.write(Msixperm, Msixperm.of({ ignore: 1, pasidEnable: 1, pasid: 9 }), board.msixperm(0));
+    fail(board);
+    expect(board.take()).toEqual([msixData(0)]);
   });
 
   test('software writes head and clears pending, the tail is the device’s', () => {

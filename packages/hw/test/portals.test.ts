@@ -37,6 +37,13 @@ describe('a posted write (MOVDIR64B)', () => {
     expect(SWERROR0.overflow.get(board.read(SWERROR0))).toBe(1);
   });
 
+  test('to a full dedicated queue is lost in the name of the queue, whatever the descriptor says', () => {
+    const board = new Board().powerOn({ pasids: true }).enable({ size: 1, pasid: 7, priv: true });
+    board.submit(noop);
+    board.submit({ ...noop, pasid: 9 });
+    expect(SWERROR0.decode(board.read(SWERROR0))).toMatchObject({ error: SOFTWARE_ERROR.QUEUE_FULL, pasid: 7, priv: 1 });
+  });
+
   test('to a shared, a disabled or no queue is dropped without a word', () => {
     for (const [board, wq] of [[shared(), 0], [dedicated(), 1], [dedicated(), 8]] as const) {
       board.submit(noop, { wq });

@@ -20,7 +20,8 @@ export function noteInterrupt(desc: IrqDesc, outcome: number): MaybeSteps<void> 
   if ((outcome & BOGUS) !== 0) return reportBadIrq(desc, 'bogus return value');
   const result = outcome === WAKE_THREAD ? ofThreads(desc) : outcome;
   if (result === null) return undefined;
-  if (result !== NONE && outcome !== WAKE_THREAD) state.spuriousDeferred = false;
+  // A hard handler took it: what the woken threads say does not matter.
+  if (outcome === (HANDLED | WAKE_THREAD)) state.spuriousDeferred = false;
   if (result === NONE) countUnhandled(desc);
   state.irqCount += 1;
   if (state.irqCount < SPURIOUS_WINDOW) return undefined;

@@ -1,11 +1,10 @@
 // A kernel with one device whose message table is plain words: the smallest machine in which an interrupt is allocated,
 // requested, fires, is handled and is given back.
-import { Executor, ModelError, noTrace, plainState, point, runToCompletion } from '@siov/base';
-import type { Agent, Steps } from '@siov/base';
+import { Executor, ModelClock, ModelError, must, noTrace, plainState, point } from '@siov/base';
+import type { Agent, StatePort, Steps } from '@siov/base';
 import { Device } from '@siov/device';
 import { IrqCore, MsiDomain, parseVectorMsg, setMsiDomain, VectorDomain } from '../src/index.ts';
-import type { IrqData, MsiAllocInfo, MsiChip, MsiDomainTemplate, MsiMsg } from '../src/index.ts';
-import type { IrqDomain } from '../src/index.ts';
+import type { IrqAffinityDesc, IrqData, MsiChip, MsiDomainTemplate, MsiMsg, VectorDomainOptions } from '../src/index.ts';
 
 const access = point('register', 'table access');
 
@@ -64,38 +63,45 @@ export interface MachineOptions {
   readonly nrIrqs?: number;
   readonly hwsize?: number;
   readonly slots?: 'by-index' | 'any';
-  readonly template?: Partial<MsiDomainTemplate>;
+  readonly template?: Partial<MsiDomainTemplate<null>>;
+  readonly vectors?: VectorDomainOptions;
+  readonly state?: StatePort;
   /** Runs the CPUs and threads instead of the executor. */
   readonly spawn?: (agent: Agent, steps: Steps<unknown>) => void;
 }
 
-export function makeMachine({ cpus = 2, nrIrqs = 64, hwsize = 4, slots = 'any', template = {}, spawn }: MachineOptions = {}) {
+export function makeMachine({ cpus = 2, nrIrqs = 64, hwsize = 4, slots = 'any', template = {}, spawn, state = plainState, vectors: vectorOptions = {} }: MachineOptions = {}) {
   const executor = new Executor();
   const start = spawn ?? ((agent: Agent, steps: Steps<unknown>) => executor.spawn(agent, steps));
+  const clock = new ModelClock(state);
   const core = new IrqCore(
-    { state: plainState, trace: noTrace, spawn: start },
+    { state, trace: noTrace, clock, spawn: start },
     { name: 'test', cpus, nrIrqs, threadAgent: (virq, action) => `irq/${virq}-${action}` },
   );
-  const vectors = new VectorDomain(core);
+  const vectors = new VectorDomain(core, vectorOptions);
   const table = new MessageTable(hwsize, (message) => {
-    const target = parseVectorMsg((BigInt(message.addressHi) << 32n) | BigInt(message.addressLo), message.data);
-    if (target === null) throw new ModelError('the device sent what is no interrupt message');
-    runToCompletion(vectors.raise(target.cpu, target.vector));
+    const target = parseVectorMsg(message.addressHi, message.addressLo, message.data);
+    if (target === -1) throw new ModelError('the device sent what is no interrupt message');
+    vectors.raise(target >>> 8, target & 0xff);
   });
-  const owner = new Device('dev0', { state: plainState, requesterId: 8 });
-  const parent = vectors.domain as IrqDomain<MsiAllocInfo>;
-  const domain = new MsiDomain(core, owner, parent, { name: 'TABLE', chip: table, hwsize, slots, ...template });
-  setMsiDomain(core, owner, domain);
+  const owner = new Device('dev0', { state, requesterId: 8 });
+  const domain = new MsiDomain<null>(core, owner, vectors.domain, { name: 'TABLE', chip: table, hwsize, slots, ...template });
+  const msi = must(setMsiDomain(core, owner, domain), 'the device’s domain');
   for (let cpu = 0; cpu < cpus; cpu++) start({ name: `cpu${cpu}`, layer: 'cpu' }, vectors.interrupts(cpu));
   const agent: Agent = { name: 'task', layer: 'driver' };
   return {
     executor,
+    clock,
     core,
     vectors,
     table,
     owner,
     domain,
+    msi,
     agent,
+    /** Interrupt `index` of the device; its virq. */
+    alloc: (index: number, affinity: IrqAffinityDesc | null = null) => must(executor.run(agent, msi.allocIrqAt(index, null, affinity)), 'an interrupt').virq,
+    free: (index: number) => must(executor.run(agent, msi.freeIrqsRange(index, index)), 'giving an interrupt back'),
     run: <T>(steps: Steps<T>): T => executor.run(agent, steps),
     /** Every counter a failed call must leave as it was (R6, I4). */
     counters: () => ({

@@ -18,7 +18,7 @@ export const EventLogEntry0 = register('EVENT0', { offset: 0x00, width: 64, sour
   /** A completion status code, one of SOFTWARE_ERROR or of EVENT_LOG_STATUS. */
   error: bits(15, 8),
   wqIndex: bits(23, 16),
-  /** The same number in the entries of a batch and of its members, while the batch is in flight. */
+  /** The same number in the entries of a batch and of its members; Linux ties them by it (idxd_evl_fault_work, from memory). */
   batchId: bits(31, 24),
   operation: bits(39, 32), pasid: bits(59, 40),
 });

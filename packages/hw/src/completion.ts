@@ -57,7 +57,10 @@ export class Completion {
     return logged && told.status === RECORD_FAULT ? 'logged' : 'told';
   }
 
-  /** Software completes members of this batch from the log: the batch itself must not be seen to end before (DSA spec 3.0 §5.9). */
+  /**
+   * Software completes members of this batch from the log: the batch itself must not be seen to end before (DSA spec 3.0
+   * §5.9; that any member's record in the log makes it so is inferred).
+   */
   *#finishInLog(work: Work, outcome: Outcome, interrupt: InterruptEntry | undefined): Steps<Ended> {
     if (!recordWanted(work, outcome) && interrupt === undefined) return 'told';
     const fault = { address: work.descriptor.completionRecord, write: false };

@@ -1,4 +1,13 @@
-export type { ImsArray } from './array-chip.ts';
-export { ImsArrayChip } from './array-chip.ts';
-export type { ImsDomainOptions } from './ims-domain.ts';
-export { createImsDomain } from './ims-domain.ts';
+export type { ImsTable } from './array-storage.ts';
+export { ImsArray } from './array-storage.ts';
+export { attachIms, detachIms, imsOf } from './attach.ts';
+export type { CheckedOptions, UncheckedOptions } from './create-ims-domain.ts';
+export { createImsDomain } from './create-ims-domain.ts';
+export type { IdSource } from './entry-ids.ts';
+export type { ProgrammingPoint } from './entry-life.ts';
+export { ImsChip } from './ims-chip.ts';
+export type { ImsParts, ImsRules } from './ims-domain.ts';
+export { ImsDomain } from './ims-domain.ts';
+export type { ImsQueueDriver, ImsShadow } from './queue-storage.ts';
+export { ImsQueue } from './queue-storage.ts';
+export type { ImsControl, ImsDesc, ImsStorage } from './storage.ts';

@@ -1,85 +1,106 @@
-// A kernel, a slot table in plain memory that notes who writes it, and devices whose PASID a stand-in for the IOMMU sets.
-import { Executor, ModelError, plainState, recordTrace, runToCompletion } from '@siov/base';
-import type { AccessPort, Agent, Steps, TraceEvent } from '@siov/base';
-import { IMS_ENTRY_SIZE, ImsEntry } from '@siov/datasheet';
+// A kernel, the hardware of a message store reached as a table or through a queue, and devices whose PASID a stand-in for
+// IOMMU management attaches and detaches.
+import { Executor, ModelClock, ModelError, ok, plainState, recordTrace } from '@siov/base';
+import type { Agent, StatePort, Steps, TraceEvent } from '@siov/base';
 import { Device } from '@siov/device';
-import type { IommuRecordWriter } from '@siov/device';
-import { IrqCore, parseVectorMsg, setMsiDomain, VectorDomain } from '@siov/irq';
-import { createImsDomain } from '../src/index.ts';
+import type { PasidWitness } from '@siov/device';
+import { IrqCore, IrqDomain, parseVectorMsg, remappingMsiParent, VectorDomain } from '@siov/irq';
+import type { MsiAllocInfo } from '@siov/irq';
+import { attachIms, createImsDomain, ImsArray, ImsQueue } from '../src/index.ts';
+import type { CheckedOptions, ImsStorage } from '../src/index.ts';
+import { FakeIommu } from './iommu.ts';
+import { QueueDriver } from './queue-driver.ts';
+import { MessageStore, TABLE_OFFSET } from './store.ts';
+import type { StoredWrite } from './store.ts';
 
-export const TABLE_OFFSET = 0x400;
-const CONTROL = 12;
-
-export interface ControlWrite {
-  readonly slot: number;
-  readonly value: number;
-  /** The layer that held the CPU, and the crossing into it. */
-  readonly layer: string;
-  readonly operation: string;
+/** A way to have a store: where it is, where ids are from, and when entries get them. */
+export interface Variant {
+  readonly storage: 'array' | 'queue';
+  readonly id: NonNullable<CheckedOptions['id']>;
+  readonly program: NonNullable<CheckedOptions['program']>;
 }
 
-export function makeHost({ size = 4, validatePasid = true, cpus = 1 } = {}) {
+/** Every way; `String(variant)` names it. */
+export const VARIANTS: readonly Variant[] = (['array', 'queue'] as const).flatMap((storage) =>
+  (['cookie', 'device'] as const).flatMap((id) => (['startup', 'allocation'] as const).map((program) => ({ storage, id, program, toString: () => `${storage}, id from the ${id}, programmed at ${program}` }))),
+);
+
+export interface MachineOptions {
+  readonly size?: number;
+  readonly storage?: 'array' | 'queue';
+  readonly cpus?: number;
+  readonly state?: StatePort;
+  readonly nrIrqs?: number;
+}
+
+/** Everything but the domain. */
+export function makeMachine({ size = 4, storage = 'array', cpus = 1, state = plainState, nrIrqs = 64 }: MachineOptions = {}) {
   const executor = new Executor();
   const events: TraceEvent[] = [];
   const trace = recordTrace(executor, () => 0, (event) => events.push(event));
-  const core = new IrqCore({ state: plainState, trace, spawn: (agent, steps) => executor.spawn(agent, steps) }, { name: 'h', cpus, nrIrqs: 64, threadAgent: String });
+  const clock = new ModelClock(state);
+  const core = new IrqCore({ state, trace, clock, spawn: (agent, steps) => executor.spawn(agent, steps) }, { name: 'h', cpus, nrIrqs, threadAgent: String });
   const vectors = new VectorDomain(core);
+  // Stands in for interrupt remapping: IMS is supported there, and on the vectors alone it is not.
+  const parent = new IrqDomain<MsiAllocInfo>(state, 'IR', { *alloc(_domain, virq) { return ok({ hwirq: virq, chip: { name: 'IR' }, chipData: null }); } }, vectors.domain, {
+    needsParent: true,
+    msiParent: remappingMsiParent('IR-'),
+  });
   for (let cpu = 0; cpu < cpus; cpu++) executor.spawn({ name: `cpu${cpu}`, layer: 'irq' }, vectors.interrupts(cpu));
 
-  const words = new Uint32Array((size * IMS_ENTRY_SIZE) / 4);
-  for (let slot = 0; slot < size; slot++) words[slot * 4 + 3] = 1;
-  const controlWrites: ControlWrite[] = [];
+  /** Who wrote a control word, and what it was in the middle of. */
+  const controlWrites: { slot: number; value: number; layer: string; operation: string }[] = [];
   const writers = new Set<string>();
-  const wordAt = (offset: number, width: number): number => {
-    const at = offset - TABLE_OFFSET;
-    if (width !== 4 || at < 0 || at >= size * IMS_ENTRY_SIZE || at % 4 !== 0) throw new ModelError(`access of ${width} bytes at 0x${offset.toString(16)}`);
-    return at / 4;
+  const audit = ({ slot, word, value }: StoredWrite) => {
+    const { layer } = executor.current;
+    writers.add(layer);
+    if (word === 3) controlWrites.push({ slot, value, layer, operation: events.findLast((each) => each.to === layer)?.operation ?? 'none' });
   };
-  const none = () => { throw new ModelError('the table has no 64-bit registers'); };
-  const port: AccessPort = {
-    *read(offset, width) { return words[wordAt(offset, width)] ?? 0; },
-    *write(offset, width, value) {
-      const word = wordAt(offset, width);
-      const { layer } = executor.current;
-      writers.add(layer);
-      if ((offset & 15) === CONTROL) controlWrites.push({ slot: word >> 2, value, layer, operation: events.findLast((each) => each.to === layer)?.operation ?? 'none' });
-      words[word] = value;
-    },
-    read64: none,
-    write64: none,
-  };
-
-  const pf = new Device('dsa0', { state: plainState, requesterId: 0x6a01 });
-  const domain = createImsDomain(core, pf, vectors.domain, { port, offset: TABLE_OFFSET, size }, { validatePasid });
+  const store = new MessageStore(size, ({ hi, lo }, data) => {
+    const target = parseVectorMsg(hi, lo, data);
+    if (target === -1) throw new ModelError(`0x${hi.toString(16)}_${lo.toString(16)}, ${data}: an entry sent what is no interrupt message`);
+    vectors.raise(target >>> 8, target & 0xff);
+  }, audit);
+  const driver = new QueueDriver(state, size, store, audit);
+  const made: ImsStorage = storage === 'array' ? new ImsArray({ port: store.port(), offset: TABLE_OFFSET, size }) : new ImsQueue(core, driver);
+  const pf = new Device('dsa0', { state, requesterId: 0x6a01 });
   const agent: Agent = { name: 'task', layer: 'driver' };
-  const run = <T>(steps: Steps<T>): T => executor.run(agent, steps);
-  let made = 0;
   return {
-    executor, core, vectors, domain, run, agent, events, controlWrites, writers, words,
-    /** A mediated device and the hand that stores its PASID. */
-    mdev(pasid?: number): { device: Device; iommu: IommuRecordWriter } {
-      const device = new Device(`mdev${made++}`, { state: plainState, parent: pf });
-      const iommu = device.takeIommuRecord();
+    executor, events, core, vectors, parent, controlWrites, writers, store, driver, storage: made, pf, agent, state, clock,
+    run: <T>(steps: Steps<T>): T => executor.run(agent, steps),
+  };
+}
+
+/** With a domain that checks PASIDs. */
+export function makeHost(options: MachineOptions & Partial<Variant> = {}) {
+  const machine = makeMachine(options);
+  const { core, pf, parent, state, vectors } = machine;
+  const { id = 'cookie', program = 'startup' } = options;
+  const created = createImsDomain(core, pf, parent, machine.storage, { validatePasid: true, id, program });
+  if (!created.ok) throw new Error(created.message);
+  const domain = created.value;
+  let devices = 0;
+  return {
+    ...machine,
+    domain,
+    /** A mediated device with IMS interrupts, with a default PASID if one is given, and the hand that attaches it. */
+    mdev(pasid?: number) {
+      const device = new Device(`mdev${devices++}`, { state, parent: pf });
+      const iommu = new FakeIommu(state, device);
+      const attached = attachIms(core, device, domain, 'default');
+      if (!attached.ok) throw new Error(attached.message);
       if (pasid !== undefined) iommu.attach(pasid);
-      setMsiDomain(core, device, domain);
-      return { device, iommu };
-    },
-    slot(slot: number) {
-      const [addressLo = 0, addressHi = 0, data = 0, control = 0] = words.subarray(slot * 4, slot * 4 + 4);
-      return { addressLo, addressHi, data, ...ImsEntry.Control.decode(ImsEntry.Control.image(control)) };
-    },
-    /** The hardware's rule: a descriptor with `pasid` asks for the interrupt of `slot`; true when it was sent. */
-    fire(slot: number, pasid: number): boolean {
-      const entry = this.slot(slot);
-      if (entry.mask === 1 || (entry.pasidEnable === 1 && entry.pasid !== pasid)) return false;
-      const target = parseVectorMsg(BigInt(entry.addressLo), entry.data);
-      if (target === null) throw new ModelError(`slot ${slot} is unmasked and holds no message`);
-      runToCompletion(vectors.raise(target.cpu, target.vector));
-      executor.settle();
-      return true;
+      return { device, iommu, msi: attached.value };
     },
     counters: () => ({ virqs: core.used, slots: domain.slots.used, mappings: domain.irqDomain.mappings, ...vectors.counters }),
   };
 }
 
 export type Host = ReturnType<typeof makeHost>;
+export type Mdev = ReturnType<Host['mdev']>;
+
+/** The witness of a device that has a PASID. */
+export function witnessOf(device: Device): PasidWitness {
+  if (device.iommu.witness === null) throw new Error(`${device.name} has no PASID`);
+  return device.iommu.witness;
+}

@@ -128,6 +128,18 @@ describe('function level reset', () => {
     expect(board.perform({ opcode: OPCODE.NOOP, flags: DESCRIPTOR_FLAG.REQUEST_COMPLETION_INTERRUPT, interruptHandle: 1 }, { ims: true }).status).toBe(0x19);
   });
 
+  test.each(['function level reset', 'conventional reset'])('after a %s the function neither answers nor interrupts', (kind) => {
+    const board = new Board(DSA_SMALL).powerOn();
+    board.setUpIms(1, null);
+    board.run(kind === 'conventional reset' ? board.device.conventionalReset() : board.device.functionLevelReset());
+    expect(board.read(GENSTS)).toBe(0xffffffff);
+    board.device.raiseIms(1);
+    expect([board.device.imsEntry(1).pending, board.device.msixEntry(0)]).toEqual([true, { mask: true, pending: false }]);
+    board.setConfig(PCICMD, PCICMD.of({ memorySpaceEnable: 1 }));
+    board.setUpIms(1, null);
+    expect([board.device.imsEntry(1).pending, board.take()]).toEqual([true, []]);
+  });
+
   test('takes a command away that is being executed; the next one is taken up', () => {
     const board = new Board().powerOn();
     board.write(CMD, command(COMMAND.DRAIN_ALL));

@@ -1,8 +1,9 @@
 // Who may have an interrupt through which entry: handle, comparison, effects and delivery (DSA spec 3.0 §3.7, §5.4, table 5-2),
 // in every combination of entry table, portal and queue.
 import { describe, expect, test } from 'vitest';
+import { ModelError } from '@siov/base';
 import {
-  CMDSTATUS, COMMAND, COMMAND_ERROR, COMPLETION_STATUS, DESCRIPTOR_FLAG, DSA_SMALL, DSA_SPR, GENCTRL, handleOperand, ImsEntry, INTCAUSE, MsixEntry, Msixperm, OPCODE, PASIDCTL,
+  CMDSTATUS, COMMAND, COMMAND_ERROR, COMPLETION_STATUS, DESCRIPTOR_FLAG, DSA_SMALL, DSA_SPR, GENCTRL, handleOperand, ImsEntry, INTCAUSE, MsixEntry, Msixperm, OPCODE, PASIDCTL, PCICMD,
   PRICTL, SWERROR0, SWERROR1, Wqcfg,
 } from '@siov/datasheet';
 import type { Descriptor, Portal } from '@siov/datasheet';
@@ -199,6 +200,42 @@ describe('a permitted interrupt is', () => {
     permit(board, true, 7);
     expect(board.perform({ ...move(), size: 0 }, { ims: true }).status).toBe(COMPLETION_STATUS.TRANSFER_SIZE);
     expect(board.take()).toEqual([imsData(ENTRY)]);
+  });
+});
+
+describe('a device event on an IMS entry', () => {
+  const entry = (board: Board, control: Parameters<typeof ImsEntry.Control.of>[0]) => board.write(ImsEntry.Control, ImsEntry.Control.of(control), board.ims(ENTRY));
+
+  test('is sent, kept pending or dropped at once, by the entry as it is; its PASID is not asked again', () => {
+    const board = new Board(DSA_SPR, 'none').powerOn();
+    board.write(ImsEntry.Data, ImsEntry.Data.image(imsData(ENTRY)), board.ims(ENTRY));
+    const after = (control: Parameters<typeof ImsEntry.Control.of>[0]) => {
+      entry(board, control);
+      board.device.raiseIms(ENTRY);
+      return [board.device.imsEntry(ENTRY).pending, board.take().length];
+    };
+    expect(after({ mask: 0 })).toEqual([false, 1]);
+    expect(after({ mask: 0, pasidEnable: 1, pasid: 9 })).toEqual([false, 1]);
+    expect(after({ mask: 0, ignore: 1 })).toEqual([false, 0]);
+    expect(after({ mask: 1, ignore: 1 })).toEqual([false, 0]);
+    expect(after({ mask: 1 })).toEqual([true, 0]);
+    entry(board, { mask: 0 });
+    expect(board.take()).toEqual([imsData(ENTRY)]);
+  });
+
+  test('needs the right to write to memory, not MSI-X', () => {
+    const board = new Board(DSA_SPR, 'none').powerOn({ msix: false });
+    board.setUpIms(ENTRY, null);
+    board.device.raiseIms(ENTRY);
+    expect(board.take()).toEqual([imsData(ENTRY)]);
+    board.setConfig(PCICMD, PCICMD.of({ memorySpaceEnable: 1 }));
+    board.device.raiseIms(ENTRY);
+    expect([board.take(), board.device.imsEntry(ENTRY).pending]).toEqual([[], false]);
+  });
+
+  test('of an entry there is not is a mistake of the caller', () => {
+    const { device } = new Board(DSA_SPR, 'none');
+    for (const index of [-1, 2048, Number.NaN]) expect(() => device.raiseIms(index)).toThrow(ModelError);
   });
 });
 

@@ -8,15 +8,15 @@ import {
 } from '@siov/datasheet';
 import { readRegister, writeRegister } from '@siov/device';
 import type { PciDevice } from '@siov/device';
-import { freeIrq, pciAllocIrqVectors, requestIrq } from '@siov/irq';
-import type { IrqCore, IrqDomain, MsiAllocErrno, MsiAllocInfo, MsixVectors } from '@siov/irq';
+import { freeIrq, pciAllocIrqVectors, requestThreadedIrq } from '@siov/irq';
+import type { IrqCore, IrqDomain, IrqReturn, MsiAllocInfo, MsixErrno, MsixVectors } from '@siov/irq';
 import { GuestFunction } from './function.ts';
 import { GuestWorkQueue } from './work-queue.ts';
 
 /** The last word of a queue's configuration, which the stock driver reads with the rest. */
 const WqcfgReserved = register('RESERVED', { offset: 0x1c, access: 'ro', source: 'DSA spec 3.0 §9.2.22' }, {});
 
-export type GuestProbeErrno = 'ENXIO' | 'EIO' | 'EOPNOTSUPP' | 'EEXIST' | MsiAllocErrno;
+export type GuestProbeErrno = 'ENODEV' | 'ENXIO' | 'EIO' | 'EOPNOTSUPP' | MsixErrno;
 
 /** Where the function's tables are, in bytes, and what it can do. */
 interface Found {
@@ -68,7 +68,7 @@ export class GuestDriver {
     if (!fixed.ok) return fixed;
     const vectors = yield* pciAllocIrqVectors(core, device, parent);
     if (!vectors.ok) return vectors;
-    const requested = yield* requestIrq(core, vectors.value.virqs[0] ?? 0, { name: 'idxd-misc', devId: function_, thread: () => miscThread(core, function_) });
+    const requested = yield* requestThreadedIrq(core, vectors.value.virqs[0] ?? 0, { name: 'idxd-misc', devId: function_, thread: () => miscThread(core, function_) });
     if (!requested.ok) {
       yield* vectors.value.free();
       return fail('ENXIO', `${device.name}: ${describeFailure(requested)}`);
@@ -104,8 +104,9 @@ export class GuestDriver {
   }
 }
 
-function miscThread(core: IrqCore, function_: GuestFunction): Steps<void> {
-  return core.ports.trace.cross('guest', 'misc_thread', {}, function_.miscInterrupt());
+function* miscThread(core: IrqCore, function_: GuestFunction): Steps<IrqReturn> {
+  yield* core.ports.trace.cross('guest', 'misc_thread', {}, function_.miscInterrupt());
+  return 'handled';
 }
 
 /** idxd_unmask_error_interrupts(). */

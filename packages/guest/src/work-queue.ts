@@ -7,8 +7,8 @@ import {
 } from '@siov/datasheet';
 import type { Descriptor } from '@siov/datasheet';
 import type { PciDevice } from '@siov/device';
-import { freeIrq, requestIrq } from '@siov/irq';
-import type { IrqCore } from '@siov/irq';
+import { freeIrq, requestThreadedIrq } from '@siov/irq';
+import type { IrqCore, IrqReturn } from '@siov/irq';
 import type { GuestFunction } from './function.ts';
 
 export interface GuestQueueOptions {
@@ -66,7 +66,7 @@ export class GuestWorkQueue {
     const error = CMDSTATUS.error.get(yield* this.#function.command(COMMAND.ENABLE_WQ, this.index));
     if (error !== COMMAND_ERROR.SUCCESS && error !== COMMAND_ERROR.WQ_NOT_DISABLED) return this.#failed('Enable WQ', error);
     const { virq, number } = this.#options.vector;
-    const requested = yield* requestIrq(this.#core, virq, { name: 'idxd-portal', devId: this, thread: () => this.#interrupt() });
+    const requested = yield* requestThreadedIrq(this.#core, virq, { name: 'idxd-portal', devId: this, thread: () => this.#interrupt() });
     if (!requested.ok) {
       yield* this.#reset();
       return fail('EBUSY', describeFailure(requested));
@@ -112,8 +112,9 @@ export class GuestWorkQueue {
     if (portals !== undefined) yield* portals.submit(page + slot, encodeDescriptor(descriptor));
   }
 
-  #interrupt(): Steps<void> {
-    return this.#core.ports.trace.cross('guest', 'wq_thread', { wq: this.index }, this.#count());
+  *#interrupt(): Steps<IrqReturn> {
+    yield* this.#core.ports.trace.cross('guest', 'wq_thread', { wq: this.index }, this.#count());
+    return 'handled';
   }
 
   *#count(): Steps<void> {

@@ -1,5 +1,5 @@
 // A function that writes down every access to its registers, ends every command at once, and has an interrupt controller.
-import { Executor, noTrace, plainState, RegisterFile } from '@siov/base';
+import { Executor, ModelClock, noTrace, plainState, RegisterFile } from '@siov/base';
 import type { AccessPort, AccessSize, Steps } from '@siov/base';
 import {
   bar0Windows, CMD, CMDSTATUS, COMMAND, configWindow, DSA_SMALL, ENGCAP, GENCAP, GENSTS, INTCAUSE, layoutOf, MSGCTL, MsixEntry, OFFSETS, PCICMD,
@@ -33,7 +33,7 @@ export interface FunctionOptions {
 
 export function makeGuest({ profile = FIXED, mode = { dedicated: 1 }, state = 0, nrIrqs = 64 }: FunctionOptions = {}) {
   const executor = new Executor();
-  const core = new IrqCore({ state: plainState, trace: noTrace, spawn: (agent, steps) => executor.spawn(agent, steps) }, { name: 'guest', cpus: 1, nrIrqs, threadAgent: String });
+  const core = new IrqCore({ state: plainState, trace: noTrace, clock: new ModelClock(plainState), spawn: (agent, steps) => executor.spawn(agent, steps) }, { name: 'guest', cpus: 1, nrIrqs, threadAgent: String });
   const vectors = new VectorDomain(core);
   executor.spawn({ name: 'VC0 irq', layer: 'irq' }, vectors.interrupts(0));
   const config = new RegisterFile(plainState, 'config', 4096, placementsOf([configWindow()]));
@@ -49,17 +49,17 @@ export function makeGuest({ profile = FIXED, mode = { dedicated: 1 }, state = 0,
   const hex = (value: number | bigint) => value.toString(16);
   const { table } = profile.msix;
 
-  function* fire(vector: number): Steps<void> {
+  function fire(vector: number): void {
     const at = table + vector * 16;
     const masked = MsixEntry.Control.mask.get(bar0.get(MsixEntry.Control, at + MsixEntry.Control.offset)) === 1;
     const control = MSGCTL.decode(config.get(MSGCTL));
     if (masked || control.enable === 0 || control.functionMask === 1) return;
-    const target = parseVectorMsg(BigInt(bar0.get(MsixEntry.AddressLo, at)), bar0.get(MsixEntry.Data, at + MsixEntry.Data.offset));
-    if (target !== null) yield* vectors.raise(target.cpu, target.vector);
+    const target = parseVectorMsg(0, bar0.get(MsixEntry.AddressLo, at), bar0.get(MsixEntry.Data, at + MsixEntry.Data.offset));
+    if (target !== -1) vectors.raise(target >>> 8, target & 0xff);
   }
   function* cause(values: Parameters<typeof INTCAUSE.of>[0]): Steps<void> {
     bar0.set(INTCAUSE, INTCAUSE.image(bar0.get(INTCAUSE) | INTCAUSE.of(values)));
-    yield* fire(0);
+    fire(0);
   }
   function* command(value: number): Steps<void> {
     const { operand, code, requestInterrupt } = CMD.decode(CMD.image(value));
@@ -121,7 +121,7 @@ export function makeGuest({ profile = FIXED, mode = { dedicated: 1 }, state = 0,
   const device = new PciDevice('vdsa0', { state: plainState, requesterId: 0x100, resources: { config: space, bars: { 0: registers }, portals } });
   const run = <T>(steps: Steps<T>): T => executor.run({ name: 'VC0', layer: 'guest' }, steps);
   return {
-    executor, core, vectors, log, errors, submissions, bar0, device, run, fire: (vector: number) => run(fire(vector)), cause: (values: Parameters<typeof INTCAUSE.of>[0]) => run(cause(values)),
+    executor, core, vectors, log, errors, submissions, bar0, device, run, fire, cause: (values: Parameters<typeof INTCAUSE.of>[0]) => run(cause(values)),
     take: () => log.splice(0),
     softwareError: () => bar0.set(SWERROR0, SWERROR0.of({ valid: 1, error: 0x19 })),
     probe: () => run(GuestDriver.probe(core, device, vectors.domain as IrqDomain<MsiAllocInfo>)),

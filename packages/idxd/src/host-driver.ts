@@ -1,15 +1,16 @@
-// The host driver as a whole: a probed function, one IMS domain for it, one work queue set aside, and the mdev type that
+// The host driver as a whole: a probed function, one IMS domain for it, work queues set aside, and the mdev type that
 // composes virtual devices of it (docs/chain.md, before the guest).
 import { fail, must, ok } from '@siov/base';
-import type { Result, Steps } from '@siov/base';
+import type { Failure, Result, Steps } from '@siov/base';
 import { COMMAND, GENCAP, IMS_SIZE_UNIT, OFFSETS, TABLE_OFFSET_UNIT } from '@siov/datasheet';
-import type { Device, PciDevice } from '@siov/device';
-import { createImsDomain } from '@siov/ims';
+import type { Device, PasidWitness, PciDevice } from '@siov/device';
+import { attachIms, createImsDomain, detachIms, ImsArray } from '@siov/ims';
+import type { ImsDomain } from '@siov/ims';
 import { PagingDomain } from '@siov/iommu';
 import type { Iommu } from '@siov/iommu';
-import { clearMsiDomain, msiDomainOf, setMsiDomain } from '@siov/irq';
 import type { IrqCore, IrqDomain, MsiAllocInfo } from '@siov/irq';
 import { MdevParent } from '@siov/vfio-mdev';
+import type { MdevProbeErrno } from '@siov/vfio-mdev';
 import { PhysicalFunction } from './physical-function.ts';
 import type { ProbeErrno } from './physical-function.ts';
 import { VirtualDevice } from './virtual-device.ts';
@@ -29,73 +30,100 @@ export interface HostDriverPorts {
 /** Sixteen entries, middle priority, first queue, group and engine. */
 export const DEFAULT_QUEUE: WorkQueueConfig = { index: 0, group: 0, engine: 0, size: 16, priority: 10 };
 
+interface HostDriverParts {
+  readonly physical: PhysicalFunction;
+  /** One validating domain for the function (R26): guests submit to it, so every entry checks the PASID (R3). */
+  readonly ims: ImsDomain<PasidWitness>;
+  /** Each for one virtual device. */
+  readonly queues: readonly WorkQueue[];
+}
+
 export class HostDriver {
   readonly physical: PhysicalFunction;
   readonly mdevs: MdevParent<VirtualDevice>;
   readonly #ports: HostDriverPorts;
-  readonly #queue: WorkQueue;
+  readonly #parts: HostDriverParts;
 
-  private constructor(ports: HostDriverPorts, physical: PhysicalFunction, queue: WorkQueue) {
+  private constructor(ports: HostDriverPorts, parts: HostDriverParts) {
     this.#ports = ports;
-    this.physical = physical;
-    this.#queue = queue;
+    this.#parts = parts;
+    this.physical = parts.physical;
     const { trace } = ports.core.ports;
-    this.mdevs = new MdevParent(ports.core.ports, physical.device, [
+    this.mdevs = new MdevParent(ports.core.ports, this.physical.device, [
       {
         name: MDEV_TYPE,
-        available: () => (queue.owner === null ? 1 : 0),
+        available: () => parts.queues.filter((queue) => queue.owner === null).length,
         probe: (device) => trace.cross('idxd', 'mdev_probe', { device: device.name }, this.#compose(device)),
         remove: (virtual) => trace.cross('idxd', 'mdev_remove', { device: virtual.device.name }, this.#decompose(virtual)),
       },
     ]);
   }
 
-  /** Probes the function, makes its IMS domain, configures one queue and enables the device. Errors as PhysicalFunction.probe. */
-  static probe(ports: HostDriverPorts, device: PciDevice, config: WorkQueueConfig = DEFAULT_QUEUE): Steps<Result<HostDriver, ProbeErrno>> {
-    return ports.core.ports.trace.cross('idxd', 'probe', { device: device.name }, HostDriver.#probe(ports, device, config));
+  /** Probes the function, makes its IMS domain, configures the queues and enables the device. Errors as PhysicalFunction.probe. */
+  static probe(ports: HostDriverPorts, device: PciDevice, queues: readonly WorkQueueConfig[] = [DEFAULT_QUEUE]): Steps<Result<HostDriver, ProbeErrno>> {
+    return ports.core.ports.trace.cross('idxd', 'probe', { device: device.name }, HostDriver.#probe(ports, device, queues));
   }
 
-  static *#probe(ports: HostDriverPorts, device: PciDevice, config: WorkQueueConfig): Steps<Result<HostDriver, ProbeErrno>> {
+  static *#probe(ports: HostDriverPorts, device: PciDevice, configs: readonly WorkQueueConfig[]): Steps<Result<HostDriver, ProbeErrno>> {
     const physical = yield* PhysicalFunction.probe(ports.core, device, ports.interruptParent);
     if (!physical.ok) return physical;
-    const set = yield* HostDriver.#setUp(ports, physical.value, config);
+    const set = yield* HostDriver.#setUp(ports, physical.value, configs);
     if (!set.ok) yield* giveUp(physical.value);
     return set;
   }
 
-  static *#setUp(ports: HostDriverPorts, physical: PhysicalFunction, config: WorkQueueConfig): Steps<Result<HostDriver, ProbeErrno>> {
-    const domain = createIms(ports, physical);
-    if (!domain.ok) return domain;
-    const queue = yield* WorkQueue.configure(physical, config);
-    if (!queue.ok) return queue;
+  static *#setUp(ports: HostDriverPorts, physical: PhysicalFunction, configs: readonly WorkQueueConfig[]): Steps<Result<HostDriver, ProbeErrno>> {
+    const ims = createIms(ports, physical);
+    if (!ims.ok) return ims;
+    const queues: WorkQueue[] = [];
+    for (const config of configs) {
+      const queue = yield* WorkQueue.configure(physical, config);
+      if (!queue.ok) return queue;
+      queues.push(queue.value);
+    }
     const enabled = yield* physical.mustSucceed(COMMAND.ENABLE_DEVICE);
-    return enabled.ok ? ok(new HostDriver(ports, physical, queue.value)) : enabled;
+    return enabled.ok ? ok(new HostDriver(ports, { physical, ims: ims.value, queues })) : enabled;
   }
 
-  /** Claims the queue, points the device at the function's IMS domain, attaches it to an address space of its own. */
-  *#compose(device: Device): Steps<Result<VirtualDevice, 'ENODEV' | 'EEXIST' | 'ENOSPC' | 'EBUSY'>> {
+  /** Claims a queue, attaches the device to an address space of its own, points it at the function's IMS domain. */
+  *#compose(device: Device): Steps<Result<VirtualDevice, MdevProbeErrno>> {
+    const queue = this.#parts.queues.find((each) => each.owner === null);
+    if (queue === undefined) return fail('ENODEV', `${this.physical.device.name} has no work queue left for ${device.name}`);
+    must(queue.claim(device.name), 'the queue is free');
+    const made = this.#connect(device, queue);
+    if (!made.ok) queue.release();
+    return made;
+  }
+
+  #connect(device: Device, queue: WorkQueue): Result<VirtualDevice, MdevProbeErrno> {
     const { core, iommu } = this.#ports;
     const { device: parent, capabilities } = this.physical;
-    const domain = msiDomainOf(parent, 'secondary');
     const { portals } = parent.resources;
-    if (domain === undefined || portals === undefined) return fail('ENODEV', `${parent.name} has no IMS domain or no portals`);
-    const claimed = this.#queue.claim(device.name);
-    if (!claimed.ok) return claimed;
+    if (portals === undefined) return fail('ENODEV', `${parent.name} has no portals`);
+    // The guest gets the queue's portal: from here on its interrupts need a PASID check (R3).
+    const exposed = device.submitters.exposePortal();
+    if (!exposed.ok) return fail('ENODEV', exposed.message);
     const space = new PagingDomain(core.ports.state, device.name);
     iommu.probeDevice(device);
     const attached = iommu.attachDevicePasid(space, device);
-    if (!attached.ok) {
-      this.#queue.release();
-      return fail(attached.errno === 'EOPNOTSUPP' ? 'ENODEV' : attached.errno, attached.message);
+    const msi = attached.ok ? attachIms(core, device, this.#parts.ims, 'default') : attached;
+    if (!attached.ok || !msi.ok) {
+      if (attached.ok) must(iommu.detachDevicePasid(device), 'nobody holds a PASID just given');
+      device.submitters.withdrawPortal();
+      const { errno, message } = msi as Failure;
+      return fail(errno === 'EOPNOTSUPP' ? 'ENODEV' : (errno as MdevProbeErrno), message);
     }
-    must(setMsiDomain(core, device, domain), 'a new device has no MSI domain');
-    return ok(new VirtualDevice({ core, device, profile: virtualProfile(capabilities, this.#queue.size), queue: this.#queue, portals, dma: space }));
+    const profile = virtualProfile(capabilities, queue.size);
+    return ok(new VirtualDevice({ core, device, msi: msi.value, profile, queue, portals, dma: space }));
   }
 
+  /** The interrupts go with the VFIO device: after that nothing holds the PASID. */
   *#decompose(virtual: VirtualDevice): Steps<void> {
     yield* virtual.vfio.release();
-    this.#ports.iommu.detachDevicePasid(virtual.device);
-    this.#queue.release();
+    detachIms(virtual.device);
+    must(this.#ports.iommu.detachDevicePasid(virtual.device), `${virtual.device.name}: its interrupts are released`);
+    virtual.device.submitters.withdrawPortal();
+    virtual.queue.release();
   }
 
   /** Undoes {@link probe}; the virtual devices go first. */
@@ -107,15 +135,17 @@ export class HostDriver {
 
 /** The function as it was before the driver came: another probe finds nothing in its way. */
 function* giveUp(physical: PhysicalFunction): Steps<void> {
-  clearMsiDomain(physical.device, 'secondary');
+  detachIms(physical.device);
   yield* physical.remove();
 }
 
-/** One validating domain for the function (R26): guests submit to it, so every entry checks the PASID (R3). */
-function createIms({ core, interruptParent }: HostDriverPorts, physical: PhysicalFunction): Result<void, 'ENODEV' | 'EEXIST'> {
-  const { device, registers, capabilities } = physical;
+/** The function has it beside its MSI-X: it is found from there, and the host may use it itself. */
+function createIms({ core, interruptParent }: HostDriverPorts, { device, registers, capabilities }: PhysicalFunction) {
   const size = GENCAP.imsSize.get(capabilities.gencap) * IMS_SIZE_UNIT;
   if (size === 0) return fail('ENODEV', `${device.name} has no interrupt message store`);
-  const array = { port: registers, offset: OFFSETS.ims.get(capabilities.offsets) * TABLE_OFFSET_UNIT, size };
-  return setMsiDomain(core, device, createImsDomain(core, device, interruptParent, array, { validatePasid: true }), 'secondary');
+  const array = new ImsArray({ port: registers, offset: OFFSETS.ims.get(capabilities.offsets) * TABLE_OFFSET_UNIT, size });
+  const domain = createImsDomain(core, device, interruptParent, array, { validatePasid: true });
+  if (!domain.ok) return domain;
+  const attached = attachIms(core, device, domain.value);
+  return attached.ok ? domain : attached;
 }

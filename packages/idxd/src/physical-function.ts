@@ -8,8 +8,8 @@ import {
 import type { CommandCode } from '@siov/datasheet';
 import { readRegister, writeRegister } from '@siov/device';
 import type { PciDevice } from '@siov/device';
-import { freeIrq, pciAllocIrqVectors, requestIrq } from '@siov/irq';
-import type { IrqCore, IrqDomain, MsiAllocInfo, MsixVectors } from '@siov/irq';
+import { freeIrq, pciAllocIrqVectors, requestThreadedIrq } from '@siov/irq';
+import type { IrqCore, IrqDomain, IrqReturn, MsiAllocInfo, MsixErrno, MsixVectors } from '@siov/irq';
 import { enablePciPasid } from '@siov/iommu';
 
 const polling = point('poll', 'command status');
@@ -27,7 +27,7 @@ export interface Capabilities {
   readonly handles: boolean;
 }
 
-export type ProbeErrno = 'ENODEV' | 'ENXIO' | 'ENOSPC' | 'EINVAL' | 'EBUSY' | 'EEXIST' | 'ERANGE' | 'EIO';
+export type ProbeErrno = 'ENODEV' | 'ENXIO' | 'EEXIST' | 'EIO' | MsixErrno;
 
 export class PhysicalFunction {
   readonly device: PciDevice;
@@ -102,7 +102,7 @@ export class PhysicalFunction {
     const vectors = yield* pciAllocIrqVectors(this.core, this.device, parent);
     if (!vectors.ok) return vectors;
     const misc = vectors.value.virqs[0] ?? 0;
-    const requested = yield* requestIrq(this.core, misc, { name: 'idxd-misc', devId: this, thread: () => this.#misc() });
+    const requested = yield* requestThreadedIrq(this.core, misc, { name: 'idxd-misc', devId: this, thread: () => this.#misc() });
     if (!requested.ok) {
       yield* vectors.value.free();
       return fail('ENXIO', `${this.device.name}: ${describeFailure(requested)}`);
@@ -113,10 +113,10 @@ export class PhysicalFunction {
   }
 
   /** idxd_misc_thread(): acknowledges every cause, then looks again. */
-  *#misc(): Steps<void> {
-    for (;;) {
+  *#misc(): Steps<IrqReturn> {
+    for (let result: IrqReturn = 'none'; ; result = 'handled') {
       const cause = yield* readRegister(this.registers, INTCAUSE);
-      if (cause === 0) return;
+      if (cause === 0) return result;
       yield* writeRegister(this.registers, INTCAUSE, cause);
       if (INTCAUSE.softwareError.get(cause) === 1) yield* this.#softwareError();
       if (INTCAUSE.commandCompletion.get(cause) === 1) this.#state.commandDone = true;

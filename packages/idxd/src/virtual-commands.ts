@@ -14,7 +14,7 @@ export interface CommandTargets {
   readonly device: Device;
   readonly registers: VirtualRegisters;
   readonly queue: WorkQueue;
-  readonly triggers: TriggerHelper;
+  readonly triggers: Pick<TriggerHelper<unknown>, 'hwirq' | 'idle' | 'resume'>;
 }
 
 const { SUCCESS } = COMMAND_ERROR;

@@ -1,14 +1,14 @@
 // The virtual device the guest gets: config space and BAR0 emulated here, its queue and its interrupts the physical
 // function's. It knows slots only as numbers the trigger helper gives it, and PASIDs only as its device's record.
-import { Lock } from '@siov/base';
-import type { AccessPort, AccessSize, Steps, Trace } from '@siov/base';
+import { fail, Lock, ok } from '@siov/base';
+import type { AccessPort, AccessSize, Result, Steps, Trace } from '@siov/base';
 import {
   CMD, CMDSTATUS, COMMAND, DESCRIPTOR_SIZE, DEVCTL, DEVICE_STATE, GENCTRL, GENSTS, INTCAUSE, PCICMD, portalOf, portalOffset, registerName, SOFTWARE_ERROR,
   SWERROR0,
 } from '@siov/datasheet';
 import type { DsaProfile } from '@siov/datasheet';
-import type { Device, SubmitPort } from '@siov/device';
-import type { IrqCore } from '@siov/irq';
+import type { Device, PasidWitness, SubmitPort } from '@siov/device';
+import type { DeviceMsi, IrqCore } from '@siov/irq';
 import { pciVfioDevice, registerRegion, VFIO_PCI_REGION } from '@siov/vfio';
 import type { DmaSpace, PciRegion, VfioDevice } from '@siov/vfio';
 import { TriggerHelper } from '@siov/vfio-mdev';
@@ -22,6 +22,8 @@ const CONFIG_SIZE = 4096;
 export interface VirtualDeviceParts {
   readonly core: IrqCore;
   readonly device: Device;
+  /** What the interrupts behind its vectors are allocated from. */
+  readonly msi: DeviceMsi<PasidWitness>;
   readonly profile: DsaProfile;
   readonly queue: WorkQueue;
   /** The physical function's BAR2. */
@@ -32,7 +34,7 @@ export interface VirtualDeviceParts {
 
 export class VirtualDevice {
   readonly vfio: VfioDevice;
-  readonly triggers: TriggerHelper;
+  readonly triggers: TriggerHelper<PasidWitness>;
   readonly queue: WorkQueue;
   readonly device: Device;
 
@@ -51,7 +53,10 @@ export class VirtualDevice {
     this.#portals = parts.portals;
     this.#registers = new VirtualRegisters(state, device.name, profile);
     this.#lock = new Lock(state, `${device.name}/device`);
-    this.triggers = new TriggerHelper(core, device, ['emulated', 'msi']);
+    this.triggers = new TriggerHelper(core, device.name, ['emulated', 'msi'], {
+      msi: () => parts.msi,
+      instance: () => defaultPasid(device),
+    });
     this.vfio = pciVfioDevice({
       name: device.name,
       regions: {
@@ -169,6 +174,11 @@ export class VirtualDevice {
     if (portal === undefined || portal.wq !== 0 || portal.ims || from.length !== DESCRIPTOR_SIZE) return;
     yield* this.#portals.submit(portalOffset({ wq: this.queue.index, limited: portal.limited, ims: true }) + (offset & 0xfff), from);
   }
+}
+
+/** The PASID of the address space the device is attached to: asked at every allocation, so that it is the one of now. */
+function defaultPasid({ name, iommu }: Device): Result<PasidWitness, 'EINVAL'> {
+  return iommu.witness === null ? fail('EINVAL', `${name} has no PASID: attach it to an IOMMU domain before its interrupts are set up`) : ok(iommu.witness);
 }
 
 /** Trapped registers: each access a crossing into the driver. 64-bit accesses are two, the lower half first. */

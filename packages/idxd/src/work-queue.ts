@@ -61,8 +61,10 @@ export class WorkQueue {
     yield* writeRegister(registers, Wqcfg.Size, Wqcfg.Size.of({ size: config.size }), queue.#wqcfg());
     const group = OFFSETS.grpcfg.get(offsets) * TABLE_OFFSET_UNIT + config.group * GRPCFG_SIZE;
     const flags = yield* readRegister(registers, Grpcfg.Flags, group);
-    yield* writeRegister(registers, Grpcfg.Wqs[0], Grpcfg.Wqs[0].of({ members: 1n << BigInt(config.index) }), group);
-    yield* writeRegister(registers, Grpcfg.Engines, Grpcfg.Engines.of({ members: 1n << BigInt(config.engine) }), group);
+    const members = Grpcfg.Wqs[0].members.get(yield* readRegister(registers, Grpcfg.Wqs[0], group)) | (1n << BigInt(config.index));
+    yield* writeRegister(registers, Grpcfg.Wqs[0], Grpcfg.Wqs[0].of({ members }), group);
+    const engineMembers = Grpcfg.Engines.members.get(yield* readRegister(registers, Grpcfg.Engines, group)) | (1n << BigInt(config.engine));
+    yield* writeRegister(registers, Grpcfg.Engines, Grpcfg.Engines.of({ members: engineMembers }), group);
     yield* writeRegister(registers, Grpcfg.Flags, Grpcfg.Flags.trafficClassA.set(Grpcfg.Flags.trafficClassB.set(flags, 1), 1), group);
     return ok(queue);
   }

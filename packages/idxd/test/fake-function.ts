@@ -1,6 +1,6 @@
 // A physical function that does what it is told without doing anything: registers that keep what is written, commands that
 // end at once (or fail when asked to), and a host around it with both remappings.
-import { bufferMemory, Executor, noTrace, plainState, RegisterFile } from '@siov/base';
+import { bufferMemory, Executor, ModelClock, noTrace, plainState, RegisterFile } from '@siov/base';
 import type { AccessPort, AccessSize, Image, Steps, Trace, Width } from '@siov/base';
 import {
   bar0Windows, CMD, CMDSTATUS, COMMAND, configWindow, DSA_SPR, IMS_ENTRY_SIZE, ImsEntry, INTCAUSE, layoutOf, MSGCTL, MsixEntry, placementsOf, portalOf,
@@ -115,7 +115,7 @@ export interface FakeHostOptions {
 
 /** The host, before the driver came. */
 export function makeHost({ profile = DSA_SPR, scalable = true, trace = noTrace, executor = new Executor() }: FakeHostOptions = {}) {
-  const core = new IrqCore({ state: plainState, trace, spawn: (agent, steps) => executor.spawn(agent, steps) }, { name: 'host', cpus: 1, nrIrqs: 256, threadAgent: String });
+  const core = new IrqCore({ state: plainState, trace, clock: new ModelClock(plainState), spawn: (agent, steps) => executor.spawn(agent, steps) }, { name: 'host', cpus: 1, nrIrqs: 256, threadAgent: String });
   const vectors = new VectorDomain(core);
   const iommu = new Iommu({ state: plainState, trace }, { scalable });
   const remapping = new InterruptRemapping({ state: plainState, trace }, vectors);
@@ -127,7 +127,7 @@ export function makeHost({ profile = DSA_SPR, scalable = true, trace = noTrace, 
   const run = <T>(steps: Steps<T>): T => executor.run({ name: 'HK', layer: 'test' }, steps);
   return {
     executor, core, vectors, iommu, remapping, fake, device, run,
-    probe: (config: WorkQueueConfig = DEFAULT_QUEUE) => run(HostDriver.probe({ core, iommu, interruptParent: remapping.domain }, device, config)),
+    probe: (config: WorkQueueConfig = DEFAULT_QUEUE) => run(HostDriver.probe({ core, iommu, interruptParent: remapping.domain }, device, [config])),
     counters: () => ({
       virqs: core.used, ...vectors.counters, ...remapping.counters, ...iommu.counters,
       slots: msiDomainOf(device, 'secondary')?.slots.used ?? 0, domains: Number(msiDomainOf(device) !== undefined) + Number(msiDomainOf(device, 'secondary') !== undefined),

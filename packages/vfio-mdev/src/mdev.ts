@@ -3,6 +3,9 @@ import { fail, IdAllocator, ok } from '@siov/base';
 import type { Result, StatePort, Steps, Trace } from '@siov/base';
 import { Device } from '@siov/device';
 
+/** What taking a new device over can run into. */
+export type MdevProbeErrno = 'ENODEV' | 'EEXIST' | 'ENOSPC' | 'ENOMEM' | 'EBUSY';
+
 /** A kind of mediated device a parent offers. `D` is what its driver makes of the new struct device. */
 export interface MdevType<D> {
   /** As in sysfs: `dsa-1dwq-v1`. */
@@ -10,7 +13,7 @@ export interface MdevType<D> {
   /** available_instances. */
   available(): number;
   /** The type's driver takes the device over. A failure must leave nothing taken. */
-  probe(device: Device): Steps<Result<D, 'ENODEV' | 'EEXIST' | 'ENOSPC' | 'EBUSY'>>;
+  probe(device: Device): Steps<Result<D, MdevProbeErrno>>;
   remove(driver: D): Steps<void>;
 }
 
@@ -50,11 +53,11 @@ export class MdevParent<D> {
   }
 
   /** Writing a name to `create`. `EINVAL`: no such type; else what the type's driver gives. */
-  create(typeName: string): Steps<Result<Mdev<D>, 'EINVAL' | 'ENODEV' | 'EEXIST' | 'ENOSPC' | 'EBUSY'>> {
+  create(typeName: string): Steps<Result<Mdev<D>, 'EINVAL' | MdevProbeErrno>> {
     return this.#ports.trace.cross('vfio-mdev', 'create', { type: typeName }, this.#create(typeName));
   }
 
-  *#create(typeName: string): Steps<Result<Mdev<D>, 'EINVAL' | 'ENODEV' | 'EEXIST' | 'ENOSPC' | 'EBUSY'>> {
+  *#create(typeName: string): Steps<Result<Mdev<D>, 'EINVAL' | MdevProbeErrno>> {
     const type = this.#types.find((each) => each.name === typeName);
     if (type === undefined) return fail('EINVAL', `${this.#parent.name} has no mdev type ${typeName}; it has ${this.#types.map((each) => each.name).join(', ')}`);
     const number = this.#numbers.alloc();

@@ -1,17 +1,27 @@
 // The common trigger helper: turns SET_IRQS into interrupts of a device's MSI domain, whatever hardware that domain
 // has. It allocates, requests and frees; it programs nothing (R9) and knows no ids (R22).
 import { describeFailure, fail, Lock, must, ok } from '@siov/base';
-import type { EventFd, Result, StatePort, Steps } from '@siov/base';
-import type { Device } from '@siov/device';
-import { freeIrq, msiAllocIrq, msiDesc, msiFreeIrq, requestIrq } from '@siov/irq';
-import type { IrqCore } from '@siov/irq';
+import type { EventFd, Failure, Result, StatePort, Steps } from '@siov/base';
+import { freeIrq, requestIrq } from '@siov/irq';
+import type { DeviceMsi, IrqCore, IrqReturn, MsiDesc } from '@siov/irq';
 import { isDisable } from '@siov/vfio';
 import type { IrqSet } from '@siov/vfio';
 
 /** Where a vector's interrupts come from: the emulation raises it, or an interrupt of the device's MSI domain does. */
 export type VectorBacking = 'emulated' | 'msi';
 
-export type TriggerErrno = 'EINVAL' | 'ENOTTY' | 'ENOSPC' | 'ENODEV' | 'EBUSY';
+/** Where the interrupts behind the vectors come from. */
+export interface InterruptSource<C> {
+  /** What `device` allocates from, as it is now; undefined while it has no MSI domain. */
+  msi(): DeviceMsi<C> | undefined;
+  /**
+   * What the domain wants to be shown for the interrupt of `vector`, asked at every allocation. The domain's business
+   * and its owner's: it is handed through here unread (R9, R22).
+   */
+  instance(vector: number): Result<C, 'EINVAL'>;
+}
+
+export type TriggerErrno = 'EINVAL' | 'ENOTTY' | 'ENOSPC' | 'ENOMEM' | 'ENODEV' | 'EBUSY';
 
 interface Vector {
   readonly backing: VectorBacking;
@@ -20,26 +30,26 @@ interface Vector {
   readonly state: { trigger: EventFd | null; signals: number };
 }
 
-export class TriggerHelper {
+export class TriggerHelper<C> {
   readonly #core: IrqCore;
-  readonly #device: Device;
   readonly #name: string;
+  readonly #source: InterruptSource<C>;
   readonly #vectors: readonly Vector[];
   /** Vectors are changed by ioctls and by trapped accesses, each in a thread of its own (vfio-pci's igate). */
   readonly #lock: Lock;
 
-  /** `backing[n]` says what is behind vector n of the guest. */
-  constructor(core: IrqCore, device: Device, backing: readonly VectorBacking[]) {
+  /** For the device `name`; `backing[n]` says what is behind vector n of the guest. */
+  constructor(core: IrqCore, name: string, backing: readonly VectorBacking[], source: InterruptSource<C>) {
     const { state } = core.ports as { state: StatePort };
     this.#core = core;
-    this.#device = device;
-    this.#name = device.name;
-    this.#lock = new Lock(state, `${device.name}/vectors`);
+    this.#name = name;
+    this.#source = source;
+    this.#lock = new Lock(state, `${name}/vectors`);
     let msiIndex = 0;
     this.#vectors = backing.map((each, vector) => ({
       backing: each,
       msiIndex: each === 'msi' ? msiIndex++ : -1,
-      state: state.record(`${device.name}/vector${vector}`, { trigger: null as EventFd | null, signals: 0 }),
+      state: state.record(`${name}/vector${vector}`, { trigger: null as EventFd | null, signals: 0 }),
     }));
   }
 
@@ -56,7 +66,7 @@ export class TriggerHelper {
   /** The slot in the hardware's message storage behind `vector`. `EINVAL` when it has none now. */
   hwirq(vector: number): Result<number, 'EINVAL'> {
     const found = this.#vectors[vector];
-    const desc = found?.backing === 'msi' ? msiDesc(this.#device, found.msiIndex) : undefined;
+    const desc = found === undefined ? undefined : this.#descOf(found);
     return desc === undefined ? fail('EINVAL', `${this.#name}: vector ${vector} is backed by no interrupt`) : ok(desc.hwirq);
   }
 
@@ -102,8 +112,10 @@ export class TriggerHelper {
     const state = this.#vectors[vector]?.state;
     if (state === undefined || state.trigger === null) return;
     const { trigger } = state;
+    const { trace } = this.#core.ports;
     state.signals += 1;
-    this.#core.ports.trace.call('vfio', 'eventfd_signal', { vector }, () => trigger.signal());
+    if (trace.enabled) trace.call('vfio', 'eventfd_signal', { vector }, () => trigger.signal());
+    else trigger.signal();
   }
 
   /**
@@ -159,25 +171,27 @@ export class TriggerHelper {
   }
 
   *#requestInterrupt(found: Vector, vector: number): Steps<Result<void, TriggerErrno>> {
-    const desc = yield* msiAllocIrq(this.#core, this.#device, found.msiIndex);
-    if (!desc.ok) return desc.errno === 'ERANGE' ? fail('EINVAL', desc.message) : (desc as Result<never, TriggerErrno>);
+    const msi = this.#source.msi();
+    if (msi === undefined) return fail('ENODEV', `${this.#name} has no MSI domain`);
+    const instance = this.#source.instance(vector);
+    if (!instance.ok) return instance;
+    const desc = yield* msi.allocIrqAt(found.msiIndex, instance.value);
+    if (!desc.ok) return triggerFailure(desc);
     const requested = yield* requestIrq(this.#core, desc.value.virq, {
       name: `vfio-msix[${vector}](${this.#name})`,
       devId: found,
       handler: () => this.#handler(vector),
     });
     if (requested.ok) return ok();
-    must(yield* msiFreeIrq(this.#core, this.#device, found.msiIndex), `${this.#name}: giving back vector ${vector}`);
-    const { errno } = requested;
-    return fail(errno === 'ENOTCONN' || errno === 'ENOSYS' ? 'ENODEV' : errno, describeFailure(requested));
+    must(yield* msi.freeIrqsRange(found.msiIndex, found.msiIndex), `${this.#name}: giving back vector ${vector}`);
+    return triggerFailure(requested);
   }
 
-  *#handler(vector: number): Steps<'handled'> {
-    return yield* this.#core.ports.trace.cross('vfio-mdev', 'irq_handler', { vector }, this.#signalSteps(vector));
-  }
-
-  *#signalSteps(vector: number): Steps<'handled'> {
-    this.signal(vector);
+  /** Hard interrupt: nobody can come between, it only signals. */
+  #handler(vector: number): IrqReturn {
+    const { trace } = this.#core.ports;
+    if (trace.enabled) trace.call('vfio-mdev', 'irq_handler', { vector }, () => this.signal(vector));
+    else this.signal(vector);
     return 'handled';
   }
 
@@ -191,9 +205,32 @@ export class TriggerHelper {
   }
 
   *#freeInterrupt(found: Vector): Steps<void> {
-    const desc = found.backing === 'msi' ? msiDesc(this.#device, found.msiIndex) : undefined;
-    if (desc === undefined) return;
+    const desc = this.#descOf(found);
+    const msi = this.#source.msi();
+    if (desc === undefined || msi === undefined) return;
     yield* freeIrq(this.#core, desc.virq, found);
-    must(yield* msiFreeIrq(this.#core, this.#device, found.msiIndex), `${this.#name}: giving back interrupt ${found.msiIndex}`);
+    must(yield* msi.freeIrqsRange(found.msiIndex, found.msiIndex), `${this.#name}: giving back interrupt ${found.msiIndex}`);
+  }
+
+  #descOf(found: Vector): MsiDesc<C> | undefined {
+    return found.backing === 'msi' ? this.#source.msi()?.desc(found.msiIndex) : undefined;
+  }
+}
+
+/** Codes SET_IRQS does not give become those it does. */
+function triggerFailure(failure: Failure): Failure<TriggerErrno> {
+  const { errno } = failure;
+  switch (errno) {
+    case 'ENOTTY':
+    case 'ENOSPC':
+    case 'ENOMEM':
+    case 'EBUSY':
+    case 'ENODEV':
+    case 'EINVAL':
+      return fail(errno, failure.message);
+    case 'ERANGE':
+      return fail('EINVAL', failure.message);
+    default:
+      return fail('ENODEV', describeFailure(failure));
   }
 }

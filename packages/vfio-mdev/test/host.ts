@@ -1,10 +1,12 @@
 // A kernel whose MSI domain has no hardware: the helper must work with any domain, so the tests give it one of nothing.
-import { Executor, ModelError, noTrace, plainState, point, runToCompletion } from '@siov/base';
+import { Executor, ModelClock, ModelError, noTrace, plainState, point } from '@siov/base';
 import type { Agent, EventFd, Result, Steps } from '@siov/base';
-import { ok } from '@siov/base';
+import { must, ok } from '@siov/base';
 import { Device } from '@siov/device';
 import { IrqCore, MsiDomain, parseVectorMsg, setMsiDomain, VectorDomain } from '@siov/irq';
-import type { MsiChip, MsiMsg } from '@siov/irq';
+import type { DeviceMsi, MsiChip, MsiMsg } from '@siov/irq';
+import { TriggerHelper } from '../src/index.ts';
+import type { VectorBacking } from '../src/index.ts';
 
 const access = point('register', 'table access');
 
@@ -26,15 +28,15 @@ export class CountingFd implements EventFd {
 }
 
 export function makeHost({ slots = 4, nrIrqs = 64, refuse = false, trace = noTrace, executor = new Executor() } = {}) {
-  const core = new IrqCore({ state: plainState, trace, spawn: (agent, steps) => executor.spawn(agent, steps) }, { name: 'h', cpus: 1, nrIrqs, threadAgent: String });
+  const core = new IrqCore({ state: plainState, trace, clock: new ModelClock(plainState), spawn: (agent, steps) => executor.spawn(agent, steps) }, { name: 'h', cpus: 1, nrIrqs, threadAgent: String });
   const vectors = new VectorDomain(core);
   executor.spawn({ name: 'cpu0', layer: 'irq' }, vectors.interrupts(0));
   const entries = Array.from({ length: slots }, () => ({ message: null as MsiMsg | null, masked: true, pending: false }));
   const entry = (slot: number) => entries[slot] ?? { message: null, masked: true, pending: false };
   const send = (message: MsiMsg | null) => {
-    const target = message === null ? null : parseVectorMsg(BigInt(message.addressLo), message.data);
-    if (target === null) throw new ModelError('an unmasked entry without a message');
-    runToCompletion(vectors.raise(target.cpu, target.vector));
+    const target = message === null ? -1 : parseVectorMsg(message.addressHi, message.addressLo, message.data);
+    if (target === -1) throw new ModelError('an unmasked entry without a message');
+    vectors.raise(target >>> 8, target & 0xff);
   };
   const chip: MsiChip = {
     name: 'STUB',
@@ -49,24 +51,32 @@ export function makeHost({ slots = 4, nrIrqs = 64, refuse = false, trace = noTra
   };
   const policy = { refuse };
   const pf = new Device('dsa0', { state: plainState, requesterId: 1 });
-  const domain = new MsiDomain(core, pf, vectors.domain, {
+  const domain = new MsiDomain<null>(core, pf, vectors.domain, {
     name: 'STUB',
     chip,
     hwsize: slots,
     slots: 'any',
     validate: (): Result<void, 'EINVAL'> => (policy.refuse ? { ok: false, errno: 'EINVAL', message: 'refused' } : ok()),
-    *prepare(_device, hwirq) { yield access; Object.assign(entry(hwirq), { message: null, masked: true, pending: false }); },
+    *prepareDesc({ hwirq }) {
+      yield access;
+      Object.assign(entry(hwirq), { message: null, masked: true, pending: false });
+      return ok();
+    },
   });
   const agent: Agent = { name: 'vcpu0', layer: 'vmm' };
   let made = 0;
+  const msiOf = new Map<Device, DeviceMsi<null>>();
   return {
     executor, core, vectors, domain, policy, agent, pf,
     run: <T>(steps: Steps<T>): T => executor.run(agent, steps),
     mdev(): Device {
       const device = new Device(`mdev${made++}`, { state: plainState, parent: pf });
-      setMsiDomain(core, device, domain);
+      msiOf.set(device, must(setMsiDomain(core, device, domain), device.name));
       return device;
     },
+    /** A helper for what `device` allocates from. The domain wants nothing to be shown. */
+    helperOf: (device: Device, backing: readonly VectorBacking[]) =>
+      new TriggerHelper<null>(core, device.name, backing, { msi: () => msiOf.get(device), instance: () => ok(null) }),
     /** The hardware raises the interrupt of a slot. */
     fire(slot: number): void {
       const at = entry(slot);

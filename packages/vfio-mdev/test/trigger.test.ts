@@ -2,9 +2,8 @@ import { describe, expect, test } from 'vitest';
 import fc from 'fast-check';
 import { Executor, noTrace, ok, recordTrace } from '@siov/base';
 import type { TraceEvent } from '@siov/base';
-import { msiDesc, procInterrupts } from '@siov/irq';
+import { deviceMsi, procInterrupts } from '@siov/irq';
 import type { IrqSet, IrqSetData } from '@siov/vfio';
-import { TriggerHelper } from '../src/index.ts';
 import type { VectorBacking } from '../src/index.ts';
 import { CountingFd, intruded, makeHost } from './host.ts';
 
@@ -15,7 +14,7 @@ const DISABLE = set(0, 0, { kind: 'none' });
 function helperHost(backing: readonly VectorBacking[] = ['emulated', 'msi', 'msi'], options: Parameters<typeof makeHost>[0] = {}) {
   const host = makeHost(options);
   const device = host.mdev();
-  return { ...host, device, helper: new TriggerHelper(host.core, device, backing) };
+  return { ...host, device, helper: host.helperOf(device, backing) };
 }
 
 describe('setTrigger', () => {
@@ -99,7 +98,7 @@ describe('setTrigger', () => {
 
   test('R26: the next device gets ENOSPC when the slots are exhausted, and has them when the first gives them back', () => {
     const host = helperHost(['msi', 'msi'], { slots: 2 });
-    const other = new TriggerHelper(host.core, host.mdev(), ['msi']);
+    const other = host.helperOf(host.mdev(), ['msi']);
     host.run(host.helper.setTrigger(fds(0, [new CountingFd(), new CountingFd()])));
     expect(host.run(other.setTrigger(fds(0, [new CountingFd()])))).toMatchObject({ errno: 'ENOSPC' });
     host.run(host.helper.disable());
@@ -110,18 +109,17 @@ describe('setTrigger', () => {
     const { helper, run, counters, domain } = helperHost();
     const before = counters();
     // The domain accepts the device when it allocates and no longer when the interrupt is activated.
-    let asked = 0;
-    const validate = domain.template.validate;
-    Object.assign(domain.template, { validate: () => (++asked === 2 ? { ok: false, errno: 'EINVAL', message: 'gone' } : ok()) });
+    const { activate } = domain.template;
+    Object.assign(domain.template, { activate: () => ({ ok: false, errno: 'EINVAL', message: 'gone' }) });
     const fd = new CountingFd();
     expect(run(helper.setTrigger(fds(1, [fd])))).toMatchObject({ errno: 'EINVAL', message: expect.stringContaining('gone') });
-    Object.assign(domain.template, { validate });
+    Object.assign(domain.template, { activate });
     expect([counters(), fd.closes, helper.armed]).toEqual([before, 1, 0]);
   });
 
   test('a device without a domain gets ENODEV', () => {
     const host = makeHost();
-    const helper = new TriggerHelper(host.core, host.pf, ['msi']);
+    const helper = host.helperOf(host.pf, ['msi']);
     expect(host.run(helper.setTrigger(fds(0, [new CountingFd()])))).toMatchObject({ errno: 'ENODEV' });
   });
 
@@ -254,7 +252,7 @@ describe('any sequence of requests', () => {
       const host = makeHost({ slots: 5, trace: noTrace });
       const before = host.counters();
       const backing: VectorBacking[] = ['emulated', 'msi', 'msi', 'emulated', 'msi'];
-      const helpers = [host.mdev(), host.mdev()].map((device) => ({ device, helper: new TriggerHelper(host.core, device, backing), model: Array<CountingFd | null>(5).fill(null) }));
+      const helpers = [host.mdev(), host.mdev()].map((device) => ({ device, helper: host.helperOf(device, backing), model: Array<CountingFd | null>(5).fill(null) }));
       const everyFd: CountingFd[] = [];
       for (const { data: kind, which, start, count, some, refuse, action } of steps) {
         const { helper, model } = helpers[which] as (typeof helpers)[number];
@@ -283,14 +281,14 @@ describe('any sequence of requests', () => {
         // What is armed is exactly what the model says, and each interrupt has its slot, its action and its eventfd.
         const armedMsi = helpers.flatMap((each) => each.model).filter((fd, at) => fd !== null && backing[at % 5] === 'msi');
         for (const each of helpers) expect(each.helper.armed).toBe(each.model.filter((fd) => fd !== null).length);
-        expect(host.counters()).toEqual({ virqs: armedMsi.length, slots: armedMsi.length, mappings: armedMsi.length, reserved: armedMsi.length, assigned: armedMsi.length });
+        expect(host.counters()).toEqual({ virqs: armedMsi.length, slots: armedMsi.length, mappings: armedMsi.length, reserved: 0, assigned: armedMsi.length, managed: 0 });
         expect(host.unmasked()).toBe(armedMsi.length);
         const held = new Set(helpers.flatMap((each) => each.model));
         for (const fd of everyFd) expect([fd.name, fd.closes]).toEqual([fd.name, held.has(fd) ? 0 : 1]);
         // Each interrupt reaches its own eventfd and no other.
         for (const { device, model: vectors } of helpers) {
           for (const [index, vector] of [1, 2, 4].entries()) {
-            const desc = msiDesc(device, index);
+            const desc = deviceMsi(device)?.desc(index);
             const fd = vectors[vector] ?? null;
             expect(desc !== undefined).toBe(fd !== null);
             if (desc === undefined || fd === null) continue;

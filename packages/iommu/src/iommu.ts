@@ -1,149 +1,141 @@
 // IOMMU management: which address space each device and each PASID reaches, and the record of it on the device (R7).
 import { fail, ok } from '@siov/base';
-import type { Result, StatePort, Steps, Trace } from '@siov/base';
-import { deviceKey } from '@siov/device';
-import type { Device, IommuRecordWriter } from '@siov/device';
+import type { Result } from '@siov/base';
+import type { Device } from '@siov/device';
+import type { AddressSpace } from './address-space.ts';
+import type { Attachment } from './attachments.ts';
+import type { ProbedDevice, ProbeOptions } from './devices.ts';
+import type { DmaAccess, DmaFault } from './dma.ts';
+import type { FaultLog } from './faults.ts';
+import type { IommuFeature } from './features.ts';
 import type { PagingDomain } from './paging-domain.ts';
-import { PasidAllocator } from './pasid.ts';
+import { buildParts } from './parts.ts';
+import type { IommuOptions, IommuPorts } from './parts.ts';
+import { notProbed, PasidOperations } from './pasid-operations.ts';
+import type { PasidAllocator } from './pasid.ts';
+import type { PasidSet } from './pasid-set.ts';
+import type { PasidSetType } from './pasid-sets.ts';
+import type { SvaBond, SvaErrno } from './sva.ts';
 
-export interface IommuOptions {
-  /** Scalable mode: address spaces by (requester, PASID). Without it there is one for each requester (R4). */
-  readonly scalable?: boolean;
-  readonly pasidWidth?: number;
-}
-
-/** A DMA request that was blocked. Reasons: VT-d scalable-mode fault codes. */
-export interface DmaFault {
-  readonly requesterId: number;
-  readonly pasid: number | null;
-  readonly address: bigint;
-  readonly kind: 'read' | 'write';
-  readonly reason: 'no-address-space' | 'not-mapped';
-}
-
-/** How a device's memory accesses enter the IOMMU. `pasid` null: a request without PASID. */
-export interface DmaAccess {
-  read(pasid: number | null, address: bigint, into: Uint8Array): Steps<Result<void, 'EFAULT'>>;
-  write(pasid: number | null, address: bigint, from: Uint8Array): Steps<Result<void, 'EFAULT'>>;
-}
-
-const WRITER = deviceKey<IommuRecordWriter>('iommu.record');
-
-export class Iommu {
-  readonly scalable: boolean;
-  readonly #trace: Trace;
-  readonly #pasids: PasidAllocator;
-  readonly #spaces: Map<string, PagingDomain>;
-  readonly #log: { faults: number; last: DmaFault | null };
-
-  constructor(ports: { state: StatePort; trace: Trace }, options: IommuOptions = {}) {
-    this.scalable = options.scalable ?? true;
-    this.#trace = ports.trace;
-    this.#pasids = new PasidAllocator(ports.state, options.pasidWidth);
-    this.#spaces = ports.state.map('iommu/address-spaces');
-    this.#log = ports.state.record('iommu/faults', { faults: 0, last: null as DmaFault | null });
+export class Iommu extends PasidOperations {
+  constructor(ports: IommuPorts, options: IommuOptions = {}) {
+    super(buildParts(ports, options));
   }
 
+  /** `pasids` allocated, table entries that name an address space, DMA requests blocked and recorded. */
   get counters(): { pasids: number; attachments: number; faults: number } {
-    return { pasids: this.#pasids.used, attachments: this.#spaces.size, faults: this.#log.faults };
+    return { pasids: this.parts.pasids.used, attachments: this.parts.attachments.used, faults: this.parts.dma.log.total };
   }
 
   get lastFault(): DmaFault | null {
-    return this.#log.last;
+    return this.parts.dma.lastFault;
   }
 
-  /** iommu_probe_device(): takes over the device's record. Once for each device. */
-  probeDevice(device: Device): void {
-    device.set(WRITER, device.takeIommuRecord());
+  /** The fault recording registers of DMA remapping. */
+  get faultLog(): FaultLog {
+    return this.parts.dma.log;
   }
 
-  /**
-   * iommu_attach_device(): requests without PASID reach `domain`. `EBUSY` when attached; `ENODEV` when not probed, or
-   * mediated: its requests carry its parent's id, whose address space is not its own to give away.
-   */
-  attachDevice(domain: PagingDomain, device: Device): Result<void, 'EBUSY' | 'ENODEV'> {
-    if (device.get(WRITER) === undefined) return notProbed(device);
-    if (device.isMediated) return fail('ENODEV', `${device.name} makes no requests without PASID of its own`);
-    const key = spaceKey(device.requesterId, null);
-    if (this.#spaces.has(key)) return fail('EBUSY', `${device.name} is attached to ${this.#spaces.get(key)?.name}`);
-    this.#spaces.set(key, domain);
-    return ok();
+  get pageRequests(): number {
+    return this.parts.dma.pageRequests;
   }
 
-  detachDevice(device: Device): void {
-    if (device.isMediated) return;
-    this.#spaces.delete(spaceKey(device.requesterId, null));
-  }
-
-  /**
-   * iommu_attach_device_pasid() with a PASID of the IOMMU's choosing, which it records on the device: from now on it
-   * is visible to whoever asks the device (R7). `EBUSY`: has one; `ENODEV`: not probed; `EOPNOTSUPP`: the IOMMU is not
-   * in scalable mode (R4); `ENOSPC`: no PASID is left.
-   */
-  attachDevicePasid(domain: PagingDomain, device: Device): Result<number, 'EBUSY' | 'ENODEV' | 'EOPNOTSUPP' | 'ENOSPC'> {
-    return this.#trace.call('iommu', 'attach_device_pasid', { device: device.name, domain: domain.name }, () => {
-      const writer = device.get(WRITER);
-      if (writer === undefined) return notProbed(device);
-      if (!this.scalable) return fail('EOPNOTSUPP', `${device.name}: the IOMMU is not in scalable mode and has no PASIDs`);
-      if (device.iommu.valid) return fail('EBUSY', `${device.name} is attached with PASID ${device.iommu.pasid}`);
-      const pasid = this.#pasids.alloc();
-      if (!pasid.ok) return pasid;
-      this.#spaces.set(spaceKey(device.requesterId, pasid.value), domain);
-      writer.attach(pasid.value);
-      return pasid;
-    });
-  }
-
-  /** iommu_detach_device_pasid(): the record becomes invalid, requests with the PASID are blocked. Again is harmless. */
-  detachDevicePasid(device: Device): void {
-    this.#trace.call('iommu', 'detach_device_pasid', { device: device.name }, () => {
-      const { pasid, valid } = device.iommu;
-      if (!valid) return;
-      device.get(WRITER)?.detach();
-      this.#spaces.delete(spaceKey(device.requesterId, pasid));
-      this.#pasids.free(pasid);
-    });
-  }
-
-  /** DMA remapping for requests of one requester id. A request that crosses into unmapped addresses moves nothing. */
+  /** DMA remapping for requests of one requester id. */
   dma(requesterId: number): DmaAccess {
-    const access = (kind: 'read' | 'write') => (pasid: number | null, address: bigint, bytes: Uint8Array) =>
-      this.#trace.cross('iommu', `dma_${kind}`, { pasid, address, size: bytes.length }, this.#access(requesterId, kind, pasid, address, bytes));
-    return { read: access('read'), write: access('write') };
+    return this.parts.dma.access(requesterId);
   }
 
-  *#access(requesterId: number, kind: 'read' | 'write', pasid: number | null, address: bigint, bytes: Uint8Array): Steps<Result<void, 'EFAULT'>> {
-    const fault = (reason: DmaFault['reason'], at: bigint) => this.#fault({ requesterId, pasid, address: at, kind, reason });
-    const domain = this.#spaces.get(spaceKey(requesterId, pasid));
-    if (domain === undefined) return fault('no-address-space', address);
-    const pieces: { memory: NonNullable<ReturnType<PagingDomain['translate']>>['memory']; offset: number; part: Uint8Array }[] = [];
-    for (let done = 0; done < bytes.length; ) {
-      const found = domain.translate(address + BigInt(done), kind);
-      if (found === null) return fault('not-mapped', address + BigInt(done));
-      const size = Math.min(found.left, bytes.length - done);
-      pieces.push({ memory: found.memory, offset: found.offset, part: bytes.subarray(done, done + size) });
-      done += size;
-    }
-    for (const { memory, offset, part } of pieces) {
-      if (kind === 'read') memory.read(offset, part);
-      else memory.write(offset, part);
-    }
+  /** iommu_probe_device(): takes over the device's record, and makes the tables of its requester. `ENOMEM`. */
+  probeDevice(device: Device, options: ProbeOptions = {}): Result<void, 'ENOMEM'> {
+    return this.parts.devices.probe(device, options);
+  }
+
+  /** iommu_release_device(). `EBUSY` while PASIDs of it are attached; requests without PASID are blocked from now on. */
+  releaseDevice(device: Device): Result<void, 'EBUSY' | 'ENODEV'> {
+    const probed = this.parts.devices.get(device);
+    if (probed === undefined) return notProbed(device);
+    if (probed.attachments.size > 0) return fail('EBUSY', `${device.name} is attached with ${probed.attachments.size} PASIDs`);
+    const { requesterId } = device;
+    if (!device.isMediated) this.parts.attachments.detachWhole(requesterId);
+    if (this.parts.devices.of(requesterId).length === 1) this.parts.features.forget(requesterId);
+    this.parts.devices.release(device);
     return ok();
   }
 
-  #fault(fault: DmaFault): Result<never, 'EFAULT'> {
-    this.#log.faults += 1;
-    this.#log.last = fault;
-    const { kind, address, pasid, requesterId, reason } = fault;
-    const who = `requester 0x${requesterId.toString(16)}${pasid === null ? '' : `, PASID ${pasid}`}`;
-    return fail('EFAULT', `DMA ${kind} at 0x${address.toString(16)} by ${who}: ${reason}`);
+  /**
+   * iommu_attach_device(): requests without PASID reach `domain`. `EBUSY` when attached, or while `aux` is on and a mediated
+   * device of the function has a domain; `ENODEV` when not probed, or mediated: its requests carry its parent's id, whose
+   * address space is not its own to give away; `ENOSPC`: no domain id is left; `ENOMEM`.
+   */
+  attachDevice(domain: PagingDomain, device: Device): Result<void, 'EBUSY' | 'ENODEV' | 'ENOSPC' | 'ENOMEM'> {
+    if (this.parts.devices.get(device) === undefined) return notProbed(device);
+    if (device.isMediated) return fail('ENODEV', `${device.name} makes no requests without PASID of its own`);
+    const { requesterId } = device;
+    const there = this.parts.attachments.whole(requesterId);
+    if (there !== undefined) return fail('EBUSY', `${device.name} is attached to ${there.name}`);
+    if (this.parts.features.has(requesterId, 'aux') && this.parts.features.auxAttached(requesterId)) {
+      return fail('EBUSY', `${device.name}: its mediated devices are attached to domains of their own`);
+    }
+    return this.parts.attachments.attachWhole(requesterId, domain);
   }
-}
 
-function spaceKey(requesterId: number, pasid: number | null): string {
-  return `${requesterId.toString(16)}/${pasid ?? 'none'}`;
-}
+  /** iommu_detach_device(). Again is harmless, and so is it for a device that is not probed, or mediated. */
+  detachDevice(device: Device): void {
+    if (this.parts.devices.get(device) === undefined || device.isMediated) return;
+    this.parts.attachments.detachWhole(device.requesterId);
+  }
 
-function notProbed(device: Device): Result<never, 'ENODEV'> {
-  return fail('ENODEV', `${device.name} is not behind this IOMMU`);
+  /** iommu_dev_enable_feature(): see {@link Features.enable}. */
+  enableFeature(device: Device, feature: IommuFeature): Result<void, 'ENODEV' | 'EBUSY' | 'EINVAL'> {
+    return this.parts.features.enable(device, feature);
+  }
+
+  /** iommu_dev_disable_feature(): see {@link Features.disable}. */
+  disableFeature(device: Device, feature: IommuFeature): Result<void, 'ENODEV' | 'EBUSY' | 'EINVAL'> {
+    return this.parts.features.disable(device, feature);
+  }
+
+  /**
+   * iommu_sva_bind_device(): the device reaches what `mm` maps, with the one PASID of `mm`, which all its devices share.
+   * Again gives the same, and has to be unbound as often. `ENODEV`: not probed; `EOPNOTSUPP`: `sva` is not on; `ERANGE`:
+   * the device sends fewer bits than the PASID has (kernel: EOVERFLOW); `EBUSY`: the entry is another's; `ENOSPC`, `ENOMEM`.
+   */
+  svaBindDevice(device: Device, mm: AddressSpace): Result<SvaBond, SvaErrno> {
+    return this.parts.sva.bind(device, mm);
+  }
+
+  /** iommu_sva_unbind_device(). `EINVAL`: it was unbound before; `EBUSY`: an entry of hardware holds the PASID. */
+  svaUnbindDevice(bond: SvaBond): Result<void, 'EINVAL' | 'EBUSY'> {
+    return this.parts.sva.unbind(bond);
+  }
+
+  /** The process behind `mm` ends: devices still bound to it are blocked without faults until they are unbound (intel_mm_release()). */
+  releaseMm(mm: AddressSpace): void {
+    this.parts.sva.release(mm);
+  }
+
+  /**
+   * ioasid_set_alloc(): `quota` PASIDs for the owner `token`; 0: all that are left. `EINVAL`: a token that does not fit
+   * the type; `EEXIST`: the mm has a set; `ENOSPC`: the quota is above what is left; `ENOMEM`.
+   */
+  allocSet(token: unknown, quota: number, type: PasidSetType = token === null ? 'null' : 'mm'): Result<PasidSet, 'EINVAL' | 'EEXIST' | 'ENOSPC' | 'ENOMEM'> {
+    return this.parts.sets.alloc(token, quota, type);
+  }
+
+  /** ioasid_set_free(). `EINVAL`: gone already; `EBUSY`: PASIDs are in it. */
+  freeSet(set: PasidSet): Result<void, 'EINVAL' | 'EBUSY'> {
+    return this.parts.sets.free(set);
+  }
+
+  /** What there is, for printing. */
+  get contents(): { devices: ProbedDevice[]; attachments: Attachment[]; sets: PasidSet[]; pasids: ReturnType<PasidAllocator['list']> } {
+    const devices = this.parts.devices.all();
+    return { devices, attachments: devices.flatMap(({ attachments }) => [...attachments.values()]), sets: this.parts.sets.all(), pasids: this.parts.pasids.list() };
+  }
+
+  /** What the requests without PASID of `device` reach; its domain's id; what is on. */
+  inspect(device: Device): { whole: PagingDomain | null; features: IommuFeature[] } {
+    const whole = device.isMediated ? undefined : this.parts.attachments.whole(device.requesterId);
+    return { whole: whole ?? null, features: this.parts.features.enabled(device.requesterId) };
+  }
 }

@@ -1,6 +1,7 @@
 // An I/O address space: what a device attached to it reaches. Maps bus addresses to memory, page by page at the edges.
 import { fail, ok } from '@siov/base';
 import type { Memory, Result, StatePort } from '@siov/base';
+import type { TranslationType } from './table-entries.ts';
 
 const PAGE = 4096n;
 const SPACE = 1n << 64n;
@@ -17,16 +18,20 @@ export interface IommuMapping {
 export interface PagingDomainOptions {
   /** Mappings it holds at most (VFIO's dma_entry_limit default). */
   readonly limit?: number;
+  /** Which page tables of the PASID entry it is; second-level, which the IOMMU alone walks, unless said. */
+  readonly type?: TranslationType;
 }
 
 export class PagingDomain {
   readonly name: string;
+  readonly type: TranslationType;
   readonly #limit: number;
   /** In ascending order of address; replaced as a whole, so that a walk sees one version. */
   readonly #state: { mappings: readonly IommuMapping[] };
 
   constructor(state: StatePort, name: string, options: PagingDomainOptions = {}) {
     this.name = name;
+    this.type = options.type ?? 'second-level';
     this.#limit = options.limit ?? 65535;
     this.#state = state.record(`iommu/domain/${name}`, { mappings: [] as readonly IommuMapping[] });
   }

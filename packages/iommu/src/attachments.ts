@@ -1,0 +1,157 @@
+// Which device reaches which address space with which PASID: the table entry, the domain it names, and the witness of it,
+// made and unmade together.
+import { fail, ModelError, ok } from '@siov/base';
+import type { Result, StatePort } from '@siov/base';
+import type { Device, PasidBacking, PasidWitness } from '@siov/device';
+import { AddressSpace } from './address-space.ts';
+import type { ProbedDevice } from './devices.ts';
+import type { DomainRegistry } from './domain-registry.ts';
+import type { PagingDomain } from './paging-domain.ts';
+import type { PasidAllocator } from './pasid.ts';
+import { NO_PASID } from './remapping-tables.ts';
+import type { RemappingTables } from './remapping-tables.ts';
+
+/** `default`: chosen by the IOMMU and in the device's record; `pasid`: brought by the caller; `sva`: of a bound mm. */
+export type AttachmentKind = 'default' | 'pasid' | 'sva';
+
+export interface Attachment {
+  readonly device: Device;
+  readonly pasid: number;
+  readonly kind: AttachmentKind;
+  readonly witness: PasidWitness;
+  /** `holds`: entries of hardware that carry the PASID for this device; `binds`: of the mm, for SVA. */
+  readonly state: { domain: PagingDomain; live: boolean; holds: number; binds: number };
+}
+
+export type AttachErrno = 'EBUSY' | 'ENOSPC' | 'ENOMEM';
+
+export class Attachments {
+  readonly #state: StatePort;
+  readonly #name: string;
+  readonly #tables: RemappingTables;
+  readonly #domains: DomainRegistry;
+  readonly #pasids: PasidAllocator;
+  /** Requester id -> what its requests without PASID reach. */
+  readonly #whole: Map<number, PagingDomain>;
+  /** (requester, PASID) -> devices that share the entry: mediated devices of one function, bound to one mm. */
+  readonly #entries: Map<number, number>;
+
+  constructor(state: StatePort, name: string, parts: { tables: RemappingTables; domains: DomainRegistry; pasids: PasidAllocator }) {
+    this.#state = state;
+    this.#name = name;
+    this.#tables = parts.tables;
+    this.#domains = parts.domains;
+    this.#pasids = parts.pasids;
+    this.#whole = state.map(`${name}/whole-devices`);
+    this.#entries = state.map(`${name}/entries`);
+  }
+
+  /** Table entries in use. */
+  get used(): number {
+    return this.#whole.size + this.#entries.size;
+  }
+
+  whole(requesterId: number): PagingDomain | undefined {
+    return this.#whole.get(requesterId);
+  }
+
+  attachWhole(requesterId: number, domain: PagingDomain): Result<void, 'ENOSPC' | 'ENOMEM'> {
+    const written = this.#write(requesterId, NO_PASID, domain);
+    if (written.ok) this.#whole.set(requesterId, domain);
+    return written;
+  }
+
+  detachWhole(requesterId: number): void {
+    const domain = this.#whole.get(requesterId);
+    if (domain === undefined) return;
+    this.#whole.delete(requesterId);
+    this.#tables.clearEntry(requesterId, NO_PASID);
+    this.#domains.release(domain);
+  }
+
+  /** `EBUSY`: the entry is another's. SVA shares it: the mm has one PASID, so the entry there is the mm's already. */
+  attach(probed: ProbedDevice, pasid: number, domain: PagingDomain, kind: AttachmentKind): Result<Attachment, AttachErrno> {
+    const { device } = probed;
+    const key = entryKey(device.requesterId, pasid);
+    const sharing = this.#entries.get(key) ?? 0;
+    if (sharing > 0 && (kind !== 'sva' || probed.attachments.has(pasid))) {
+      return fail('EBUSY', `${device.name}: requests of 0x${device.requesterId.toString(16)} with PASID ${pasid} reach an address space already`);
+    }
+    if (sharing === 0) {
+      const written = this.#write(device.requesterId, pasid, domain);
+      if (!written.ok) return written;
+    }
+    this.#entries.set(key, sharing + 1);
+    this.#pasids.use(pasid, 1);
+    const made = this.#make(probed, pasid, domain, kind);
+    probed.attachments.set(pasid, made);
+    return ok(made);
+  }
+
+  /** The entry names `domain` from now on; whoever holds the PASID keeps it. `ENOSPC`, `ENOMEM`: the old one stays. */
+  replace(attachment: Attachment, domain: PagingDomain): Result<void, 'ENOSPC' | 'ENOMEM'> {
+    const before = attachment.state.domain;
+    const written = this.#write(attachment.device.requesterId, attachment.pasid, domain);
+    if (!written.ok) return written;
+    this.#domains.release(before);
+    attachment.state.domain = domain;
+    return ok();
+  }
+
+  /** `EBUSY` while an entry of hardware carries the PASID: taken away now, it could come back as somebody else's. */
+  detach(probed: ProbedDevice, attachment: Attachment): Result<void, 'EBUSY'> {
+    const { device, pasid, state, kind } = attachment;
+    if (state.holds > 0) return fail('EBUSY', `${device.name}: ${state.holds} entries hold PASID ${pasid}`);
+    state.live = false;
+    probed.attachments.delete(pasid);
+    if (kind === 'default') probed.writer.detach();
+    const key = entryKey(device.requesterId, pasid);
+    const sharing = (this.#entries.get(key) ?? 0) - 1;
+    if (sharing > 0) this.#entries.set(key, sharing);
+    else {
+      this.#entries.delete(key);
+      this.#tables.clearEntry(device.requesterId, pasid);
+      this.#domains.release(state.domain);
+    }
+    this.#pasids.use(pasid, -1);
+    return ok();
+  }
+
+  /** The process is gone, its devices are still bound: requests are blocked, silently (intel_mm_release()). */
+  block(attachment: Attachment): void {
+    this.#tables.clearEntry(attachment.device.requesterId, attachment.pasid, true);
+  }
+
+  #write(requesterId: number, pasid: number, domain: PagingDomain): Result<void, 'ENOSPC' | 'ENOMEM'> {
+    const taken = this.#domains.take(domain);
+    if (!taken.ok) return taken;
+    const supervisor = domain instanceof AddressSpace && domain.supervisor;
+    const written = this.#tables.setEntry(requesterId, pasid, { type: domain.type, ...taken.value, supervisor });
+    if (!written.ok) this.#domains.release(domain);
+    return written;
+  }
+
+  #make(probed: ProbedDevice, pasid: number, domain: PagingDomain, kind: AttachmentKind): Attachment {
+    const { device, writer } = probed;
+    const state = this.#state.record(`${this.#name}/attachment/${device.name}/${pasid}`, { domain, live: true, holds: 0, binds: 0 });
+    const backing: PasidBacking = {
+      pasid,
+      valid: () => state.live,
+      hold() {
+        if (!state.live) throw new ModelError(`${device.name}: PASID ${pasid} is held after it was detached`);
+        state.holds += 1;
+      },
+      release() {
+        if (state.holds === 0) throw new ModelError(`${device.name}: PASID ${pasid} is released more often than held`);
+        state.holds -= 1;
+      },
+    };
+    const witness = kind === 'default' ? writer.attach(backing) : writer.witness(backing);
+    return { device, pasid, kind, witness, state };
+  }
+}
+
+/** 16 bits of requester, 20 of PASID. */
+function entryKey(requesterId: number, pasid: number): number {
+  return requesterId * 2 ** 20 + pasid;
+}

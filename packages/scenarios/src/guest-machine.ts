@@ -1,7 +1,7 @@
 // A guest of our own around a VFIO device: memory, one vCPU with an irq core, the VMM, and the guest driver's view of the
 // function. With a real guest a real kernel and a real QEMU stand here.
-import { bufferMemory, ModelError, must } from '@siov/base';
-import type { Executor, StatePort, Trace } from '@siov/base';
+import { bufferMemory, ModelClock, ModelError, must } from '@siov/base';
+import type { Executor, StatePort, Steps, Trace } from '@siov/base';
 import { PciDevice } from '@siov/device';
 import { IrqCore, parseVectorMsg, VectorDomain } from '@siov/irq';
 import type { IrqDomain, MsiAllocInfo } from '@siov/irq';
@@ -38,15 +38,15 @@ export function guestMachine(
   const { executor, state, trace } = ports;
   const memory = new Uint8Array(options.memorySize ?? 16 * 2 ** 20);
   const core = new IrqCore(
-    { state, trace, spawn: executor.spawn.bind(executor) },
+    { state, trace, clock: new ModelClock(state), spawn: executor.spawn.bind(executor) },
     { name: 'guest', cpus: 1, nrIrqs: 256, threadAgent: (virq, action) => `${VCPU} irq/${virq}-${action}` },
   );
   const vectors = new VectorDomain(core);
-  const inject = (address: bigint, data: number) => {
-    const target = parseVectorMsg(address, data);
-    if (target === null) throw new ModelError(`the guest's message to 0x${address.toString(16)} is no interrupt`);
-    return vectors.raise(target.cpu, target.vector);
-  };
+  function* inject(address: bigint, data: number): Steps<void> {
+    const target = parseVectorMsg(Number(address >> 32n), Number(address & 0xffffffffn), data);
+    if (target === -1) throw new ModelError(`the guest's message to 0x${address.toString(16)} is no interrupt`);
+    vectors.raise(target >>> 8, target & 0xff);
+  }
   const main = { name: 'QM', layer: 'vmm' };
   const realize = VfioPci.realize({ state, trace, inject }, { trapAgent: `${VCPU}/host` }, device);
   const vmm = must(executor.run(main, realize), `attaching ${device.name}`);

@@ -1,5 +1,5 @@
 // The host of every machine here: CPUs with an irq core, IOMMU with both remappings, and a DSA function behind it.
-import { Executor, noTrace, plainState, recordTrace } from '@siov/base';
+import { Executor, ModelClock, noTrace, plainState, recordTrace } from '@siov/base';
 import type { StatePort, Trace, TraceEvent } from '@siov/base';
 import { DSA_SPR } from '@siov/datasheet';
 import type { DsaProfile } from '@siov/datasheet';
@@ -15,14 +15,28 @@ export interface HostOptions {
   /** The silicon. */
   readonly profile?: DsaProfile;
   readonly cpus?: number;
+  /** Virqs, vectors of a CPU, remapping entries: as many as the kernel and the hardware have, unless a test wants to run out. */
+  readonly limits?: HostLimits;
+  /** Where the machine keeps its state; a test may want to watch it. */
+  readonly state?: StatePort;
   /** Where crossings between layers go. */
   readonly trace?: { readonly now: () => number; readonly sink: (event: TraceEvent) => void };
+}
+
+export interface HostLimits {
+  readonly nrIrqs?: number;
+  /** Vectors of a CPU that devices can have. */
+  readonly vectors?: number;
+  readonly remappingEntries?: number;
+  /** Bits. */
+  readonly pasidWidth?: number;
 }
 
 export interface Host {
   readonly executor: Executor;
   readonly state: StatePort;
   readonly trace: Trace;
+  readonly clock: ModelClock;
   readonly core: IrqCore;
   readonly vectors: VectorDomain;
   readonly iommu: Iommu;
@@ -35,11 +49,13 @@ export interface Host {
 /** Composes the host and starts its agents: one interrupt context a CPU (`HI`), the device's engines (`DEV`). */
 export function buildHost(options: HostOptions = {}): Host {
   const executor = new Executor();
-  const state = plainState;
+  const state = options.state ?? plainState;
+  const { limits = {} } = options;
+  const clock = new ModelClock(state);
   const trace = options.trace === undefined ? noTrace : recordTrace(executor, options.trace.now, options.trace.sink);
-  const ports = { state, trace, spawn: executor.spawn.bind(executor) };
+  const ports = { state, trace, clock, spawn: executor.spawn.bind(executor) };
   const cpus = options.cpus ?? 2;
-  const core = new IrqCore(ports, { name: 'host', cpus, nrIrqs: 4096, threadAgent: (virq, action) => `irq/${virq}-${action}` });
+  const core = new IrqCore(ports, { name: 'host', cpus, nrIrqs: limits.nrIrqs ?? 4096, threadAgent: (virq, action) => `irq/${virq}-${action}` });
   const vectors = new VectorDomain(core);
   const iommu = new Iommu({ state, trace });
   const remapping = new InterruptRemapping({ state, trace }, vectors);
@@ -47,14 +63,14 @@ export function buildHost(options: HostOptions = {}): Host {
     state,
     trace,
     dma: iommu.dma(DSA_REQUESTER_ID),
-    interrupts: { message: (address, data) => remapping.message(DSA_REQUESTER_ID, address, data) },
+    interrupts: { message: (addressHi, addressLo, data) => remapping.message(DSA_REQUESTER_ID, addressHi, addressLo, data) },
   });
   const resources = { config: silicon.config, bars: { 0: silicon.bar0 }, portals: silicon.portals };
   const device = new PciDevice('dsa0', { state, requesterId: DSA_REQUESTER_ID, resources });
   iommu.probeDevice(device);
   for (let cpu = 0; cpu < cpus; cpu++) executor.spawn({ name: 'HI', layer: 'irq' }, vectors.interrupts(cpu));
   for (const engine of silicon.engines()) executor.spawn({ name: 'DEV', layer: 'hw' }, engine.steps);
-  return { executor, state, trace, core, vectors, iommu, remapping, silicon, device };
+  return { executor, state, trace, clock, core, vectors, iommu, remapping, silicon, device };
 }
 
 /** What every layer of the host holds at the moment: equal before and after anything that must leave nothing behind. */

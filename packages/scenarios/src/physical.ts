@@ -1,6 +1,6 @@
 // The physical function given to a guest as it is, as vfio-pci does it: registers passed through, MSI-X interrupts of the
 // host behind the guest's vectors.
-import { must } from '@siov/base';
+import { must, ok } from '@siov/base';
 import type { AccessPort, Steps } from '@siov/base';
 import { CONFIG_SPACE_SIZE, DESCRIPTOR_SIZE, DEVCTL, MSGCTL, PCICMD } from '@siov/datasheet';
 import type { DsaProfile } from '@siov/datasheet';
@@ -15,7 +15,7 @@ import type { Host, HostOptions } from './host.ts';
 
 export interface PhysicalDevice {
   readonly host: Host;
-  readonly triggers: TriggerHelper;
+  readonly triggers: TriggerHelper<null>;
   readonly vfio: VfioDevice;
 }
 
@@ -28,7 +28,7 @@ export function physicalDevice(profile: DsaProfile, options: Omit<HostOptions, '
   const space = new PagingDomain(state, device.name);
   must(iommu.attachDevice(space, device), 'attaching dsa0');
   let msix = must(executor.run(HK, withMemoryEnabled(device.resources.config, pciEnableMsix(core, device, remapping.domain))), 'enabling MSI-X of dsa0');
-  const triggers = new TriggerHelper(core, device, Array.from({ length: msix.size }, () => 'msi' as const));
+  const triggers = new TriggerHelper<null>(core, device.name, Array.from({ length: msix.size }, () => 'msi' as const), { msi: () => msix.msi, instance: () => ok(null) });
   const { config } = device.resources;
   const vectors = Array.from({ length: msix.size }, (_, vector) => vector);
   /** The guest's own function level reset: its vectors stay armed, with new interrupts behind them. */

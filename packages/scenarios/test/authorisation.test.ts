@@ -6,7 +6,8 @@ import { must, plainState } from '@siov/base';
 import { CMDSTATUS, COMMAND, DESCRIPTOR_FLAG, OPCODE } from '@siov/datasheet';
 import { Device } from '@siov/device';
 import { PagingDomain } from '@siov/iommu';
-import { freeIrq, msiAllocIrq, msiDomainOf, msiFreeIrq, requestIrq, setMsiDomain } from '@siov/irq';
+import { attachIms, imsOf } from '@siov/ims';
+import { freeIrq, requestIrq } from '@siov/irq';
 import { VFIO_PCI_IRQ } from '@siov/vfio';
 import { attach, bind, bindOn, copy, machine, RECORD, record } from './machine.ts';
 import type { Machine } from './machine.ts';
@@ -17,21 +18,21 @@ const HK = { name: 'HK', layer: 'scenarios' };
 
 /** Another owner of an entry of the same store, with a PASID of its own, and the interrupts it took. */
 function neighbour({ host }: Machine) {
-  const domain = msiDomainOf(host.device, 'secondary');
+  const domain = imsOf(host.device)?.domain;
   if (domain === undefined) throw new Error('no IMS domain');
   const device = new Device('neighbour', { state: plainState, parent: host.device });
   host.iommu.probeDevice(device);
-  const pasid = must(host.iommu.attachDevicePasid(new PagingDomain(plainState, 'neighbour'), device), 'PASID');
-  must(setMsiDomain(host.core, device, domain), 'domain');
+  const witness = must(host.iommu.attachDevicePasid(new PagingDomain(plainState, 'neighbour'), device), 'PASID');
+  const msi = must(attachIms(host.core, device, domain), 'domain');
   const taken: number[] = [];
-  const { hwirq, virq } = must(host.executor.run(HK, msiAllocIrq(host.core, device, 0)), 'slot');
-  must(host.executor.run(HK, requestIrq(host.core, virq, { name: 'neighbour', devId: taken, *handler() { taken.push(hwirq); return 'handled'; } })), 'request_irq');
+  const { hwirq, virq } = must(host.executor.run(HK, msi.allocIrqAt(0, witness)), 'slot');
+  must(host.executor.run(HK, requestIrq(host.core, virq, { name: 'neighbour', devId: taken, handler() { taken.push(hwirq); return 'handled'; } })), 'request_irq');
   function leave(): void {
     host.executor.run(HK, freeIrq(host.core, virq, taken));
-    must(host.executor.run(HK, msiFreeIrq(host.core, device, 0)), 'free');
-    host.iommu.detachDevicePasid(device);
+    must(host.executor.run(HK, msi.freeIrqsAll()), 'free');
+    must(host.iommu.detachDevicePasid(device), 'detach');
   }
-  return { hwirq, pasid, taken, leave };
+  return { hwirq, pasid: witness.pasid, taken, leave };
 }
 
 describe('a descriptor that names an entry that is not the guest’s', () => {

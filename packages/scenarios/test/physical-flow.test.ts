@@ -8,7 +8,7 @@ import {
 import type { DsaProfile } from '@siov/datasheet';
 import { readRegister, writeRegister } from '@siov/device';
 import { PhysicalFunction, WorkQueue } from '@siov/idxd';
-import { freeIrq, msiDesc, requestIrq } from '@siov/irq';
+import { deviceMsi, freeIrq, requestIrq } from '@siov/irq';
 import { guestMachine, hostCounters, physicalDevice } from '../src/index.ts';
 
 const FLAGS = DESCRIPTOR_FLAG.COMPLETION_RECORD_ADDRESS_VALID | DESCRIPTOR_FLAG.REQUEST_COMPLETION_RECORD | DESCRIPTOR_FLAG.REQUEST_COMPLETION_INTERRUPT;
@@ -30,7 +30,7 @@ function machine(profile: DsaProfile) {
     must(run(physical.mustSucceed(COMMAND.ENABLE_DEVICE)), 'Enable Device');
     must(run(physical.mustSucceed(COMMAND.ENABLE_WQ, 0)), 'Enable WQ');
     const taken: number[] = [];
-    const virq = msiDesc(device, 1)?.virq ?? -1;
+    const virq = deviceMsi(device)?.virq(1) ?? -1;
     must(run(requestIrq(core, virq, { name: 'wq', devId: taken, *handler(each) { taken.push(each); return 'handled'; } })), 'request_irq');
     const interruptHandle = physical.capabilities.handles ? CMDSTATUS.result.get(run(physical.command(COMMAND.REQUEST_INTERRUPT_HANDLE, 1))) : 1;
     return {

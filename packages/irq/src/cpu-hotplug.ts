@@ -35,8 +35,8 @@ export function cpuDown(core: IrqCore, cpu: number): Steps<Result<void, 'EINVAL'
 function* down(core: IrqCore, cpu: number): Steps<Result<void, 'EINVAL' | 'EBUSY' | 'ENOSPC'>> {
   if (!hasCpu(core.online, cpu)) return fail('EINVAL', `CPU ${cpu} is not online`);
   if (core.online === cpuMask(cpu)) return fail('EBUSY', `CPU ${cpu} is the last one online`);
-  for (const { canOffline } of core.cpuHooks) {
-    const can = canOffline?.(cpu) ?? ok();
+  for (const hooks of core.cpuHooks) {
+    const can = hooks.canOffline?.(cpu) ?? ok();
     if (!can.ok) return can;
   }
   core.setOnline(core.online & ~cpuMask(cpu));

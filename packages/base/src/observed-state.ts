@@ -12,11 +12,20 @@ interface Piece {
 /** What every piece of state held when it was taken. */
 export type StateSnapshot = readonly { readonly piece: Piece; readonly content: unknown }[];
 
+/** A piece of state that is new, or holds more than before: a map more entries, a record's field a longer list. */
+export interface Growth {
+  /** Of a new piece `new piece`; of one that holds more its own; of a list `piece.field`. */
+  readonly name: string;
+  readonly by: number;
+}
+
 export class ObservedState implements StatePort {
   readonly interleaved: boolean;
   readonly #pieces: Piece[] = [];
   #requests: string[] = [];
+  readonly #asked = new Set<string>();
   #refused = 0;
+  #forGood = false;
 
   constructor(options: { interleaved?: boolean } = {}) {
     this.interleaved = options.interleaved ?? false;
@@ -42,7 +51,9 @@ export class ObservedState implements StatePort {
 
   grant(resource: string): boolean {
     this.#requests.push(resource);
-    return this.#requests.length !== this.#refused;
+    this.#asked.add(resource);
+    const nth = this.#requests.length;
+    return this.#refused === 0 || (this.#forGood ? nth < this.#refused : nth !== this.#refused);
   }
 
   /** What was asked for since {@link refuse}, in order. */
@@ -50,10 +61,16 @@ export class ObservedState implements StatePort {
     return this.#requests;
   }
 
-  /** Starts counting requests anew and refuses the `nth` (1: the first; 0: none). */
-  refuse(nth: number): void {
+  /** What was ever asked for. */
+  get asked(): ReadonlySet<string> {
+    return this.#asked;
+  }
+
+  /** Starts counting requests anew and refuses the `nth` (1: the first; 0: none); with `forGood` every one after it too. */
+  refuse(nth: number, options: { forGood?: boolean } = {}): void {
     this.#requests = [];
     this.#refused = nth;
+    this.#forGood = options.forGood ?? false;
   }
 
   snapshot(): StateSnapshot {
@@ -64,6 +81,24 @@ export class ObservedState implements StatePort {
   changes(since: StateSnapshot): string[] {
     return since.flatMap(({ piece, content }) => (equal(content, piece.content()) ? [] : [piece.name]));
   }
+
+  /** Every piece and what it holds, oldest first. */
+  current(): (readonly [name: string, content: unknown])[] {
+    return this.#pieces.map((piece) => [piece.name, piece.content()]);
+  }
+
+  /** What grew since: pieces made meanwhile, entries of maps, lists in records, ids taken (`ids/NAME/count`). */
+  growth(since: StateSnapshot): Growth[] {
+    const made = this.#pieces.slice(since.length).map(({ name }) => ({ name: `new ${name}`, by: 1 }));
+    return [...made, ...since.flatMap(({ piece, content }) => grown(piece.name, content, piece.content()))];
+  }
+}
+
+function grown(name: string, before: unknown, after: unknown): Growth[] {
+  if (Array.isArray(before) && Array.isArray(after)) return after.length > before.length ? [{ name, by: after.length - before.length }] : [];
+  if (!isPlain(before) || !isPlain(after)) return [];
+  if (/^ids\/.*\/count$/.test(name)) return Number(after['used']) > Number(before['used']) ? [{ name, by: Number(after['used']) - Number(before['used']) }] : [];
+  return Object.entries(after).flatMap(([field, value]) => (Array.isArray(value) ? grown(`${name}.${field}`, before[field], value) : []));
 }
 
 function isPlain(value: unknown): value is Record<string, unknown> {
@@ -73,13 +108,14 @@ function isPlain(value: unknown): value is Record<string, unknown> {
 }
 
 /** Lists and plain records as they are now; anything else is what it is. */
-function copy(value: unknown): unknown {
+export function copy(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(copy);
   if (!isPlain(value) || Object.isFrozen(value)) return value;
   return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, isPlain(each) && !Array.isArray(each) ? each : copy(each)]));
 }
 
-function equal(a: unknown, b: unknown): boolean {
+/** As {@link ObservedState.changes} compares. */
+export function equal(a: unknown, b: unknown): boolean {
   if (Object.is(a, b)) return true;
   if (Array.isArray(a) && Array.isArray(b)) return a.length === b.length && a.every((each, index) => equal(each, b[index]));
   if (!isPlain(a) || !isPlain(b)) return false;

@@ -43,4 +43,33 @@ describe('ObservedState', () => {
     state.refuse(0);
     expect([ids.alloc().ok, state.requests]).toEqual([true, ['ids']]);
   });
+
+  test('refuses for good from the n-th request on, and knows what was ever asked for', () => {
+    const state = new ObservedState();
+    state.refuse(2, { forGood: true });
+    expect(['a', 'b', 'c'].map((each) => state.grant(each))).toEqual([true, false, false]);
+    state.refuse(1);
+    expect(['d', 'a'].map((each) => state.grant(each))).toEqual([false, true]);
+    expect([...state.asked]).toEqual(['a', 'b', 'c', 'd']);
+  });
+
+  test('tells what grew: new pieces, entries, ids taken, lists', () => {
+    const state = new ObservedState();
+    const record = state.record('record', { list: [1] as readonly number[], other: [1] as readonly number[], count: 0 });
+    const map = state.map<number, number>('map');
+    const ids = new IdAllocator(state, 'ids', { first: 0, end: 8 });
+    map.set(1, 1);
+    const before = state.snapshot();
+    expect(state.growth(before)).toEqual([]);
+    Object.assign(record, { list: [2, 3, 4], other: [], count: 9 });
+    map.set(2, 1);
+    ids.alloc();
+    state.words('words', 1);
+    expect(state.growth(before)).toEqual([
+      { name: 'new words', by: 1 },
+      { name: 'record.list', by: 2 },
+      { name: 'map', by: 1 },
+      { name: 'ids/ids/count', by: 1 },
+    ]);
+  });
 });

@@ -24,12 +24,12 @@ export class EntryLife {
 
   /** The entry is `desc`'s. `ENOSPC`: the storage has none for it; `EINVAL`: its PASID was detached a moment ago. */
   *prepare(desc: ImsDesc): Steps<Result<void, 'EINVAL' | 'ENOSPC'>> {
-    const opened = this.#storage.open?.(desc) ?? ok();
-    if (!opened.ok) return opened;
     const bound = this.#early ? this.#ids.bind(desc) : ok();
-    if (!bound.ok) {
-      yield* this.#close(desc);
-      return bound;
+    if (!bound.ok) return bound;
+    const opened = this.#storage.open?.(desc) ?? ok();
+    if (!opened.ok) {
+      this.#ids.release(desc);
+      return opened;
     }
     yield* this.#locked(desc, this.#handOut(desc.hwirq));
     return ok();
@@ -39,7 +39,7 @@ export class EntryLife {
   *free(desc: ImsDesc): Steps<void> {
     if (this.#chip.isLive(desc.hwirq)) yield* this.#locked(desc, this.#chip.resetSlot(desc.hwirq));
     this.#ids.release(desc);
-    yield* this.#close(desc);
+    if (this.#storage.close !== undefined) yield* this.#storage.close(desc);
   }
 
   /** Before the message is written: the id cannot go away from here on. `EINVAL` when it has. */
@@ -63,9 +63,5 @@ export class EntryLife {
     if (bus !== undefined) yield* bus.lock(desc);
     yield* body;
     if (bus !== undefined) yield* bus.syncUnlock(desc);
-  }
-
-  *#close(desc: ImsDesc): Steps<void> {
-    if (this.#storage.close !== undefined) yield* this.#storage.close(desc);
   }
 }

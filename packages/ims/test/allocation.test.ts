@@ -162,6 +162,12 @@ describe('a domain', () => {
     expect([state.changes(before), pf.submitters.unchecked]).toEqual([[], 0]);
   });
 
+  test('below a level that does not support message stores (the vectors without remapping) is EINVAL', () => {
+    const { core, pf, vectors, storage } = makeMachine();
+    const made = createImsDomain(core, pf, vectors.domain, storage, { validatePasid: true });
+    expect(made).toMatchObject({ errno: 'EINVAL', message: expect.stringContaining('h/vector') });
+  });
+
   test('attached twice is EEXIST; detached it can be attached again, and with interrupts it cannot be detached', () => {
     const host = makeHost();
     const mdev = host.mdev(1);
@@ -185,7 +191,8 @@ describe('a domain', () => {
     expect(fire(host, 0, 1)).toBe(true);
     host.run(freeIrq(host.core, virq, 'me'));
     host.run(mdev.msi.freeIrqsAll());
-    expect([host.domain.destroy().ok, host.domain.destroy().ok]).toEqual([true, true]);
+    expect(host.parent.children).toEqual([host.domain.irqDomain]);
+    expect([host.domain.destroy().ok, host.domain.destroy().ok, host.parent.children]).toEqual([true, true, []]);
     expect(tryAllocate(host, mdev)).toMatchObject({ errno: 'EINVAL', message: expect.stringContaining('removed') });
   });
 });

@@ -76,7 +76,7 @@ function checkEntries({ host, owner, mdevs }: ReturnType<typeof makeAudited>): v
 }
 
 describe.each(VARIANTS)('any program: %s', (variant) => {
-  test('R9, R10, R23: only layer ims writes entries, every control write is attributable, open means owned, and at the end all is empty', () => {
+  test('R9, R10, R12, R23: only layer ims writes entries, every control write is attributable, open means owned, and at the end all is empty', () => {
     fc.assert(fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
       const audited = makeAudited(variant);
       const { host, mdevs } = audited;

@@ -58,7 +58,8 @@ export function makeMachine({ size = 4, storage = 'array', cpus = 1, state = pla
   };
   const store = new MessageStore(size, ({ hi, lo }, data) => {
     const target = parseVectorMsg(hi, lo, data);
-    if (target === -1) throw new ModelError(`0x${hi.toString(16)}_${lo.toString(16)}, ${data}: an entry sent what is no interrupt message`);
+    // Vectors below 32 are the CPU's own: an entry without a message was open.
+    if (target === -1 || (target & 0xff) < 32) throw new ModelError(`0x${hi.toString(16)}_${lo.toString(16)}, ${data}: an entry sent what is no interrupt message`);
     vectors.raise(target >>> 8, target & 0xff);
   }, audit);
   const driver = new QueueDriver(state, size, store, audit);

@@ -51,12 +51,17 @@ export class FakeIommu {
     return true;
   }
 
+  /** Gone although it is held: a device that was pulled out, say. */
+  revoke(pasid: number): void {
+    for (const each of this.#all) if (each.pasid === pasid) each.attached = false;
+  }
+
   #backing(pasid: number): PasidBacking {
     const attachment = this.#state.record<Attachment>(`iommu/${this.#device.name}/${this.#all.length}`, { pasid, attached: true, holds: 0 });
     this.#all = [...this.#all, attachment];
     const hold = (change: number) => {
       attachment.holds += change;
-      if (attachment.holds < 0 || !attachment.attached) throw new ModelError(`PASID ${pasid}: ${attachment.holds} holds, attached: ${attachment.attached}`);
+      if (attachment.holds < 0 || (change > 0 && !attachment.attached)) throw new ModelError(`PASID ${pasid}: ${attachment.holds} holds, attached: ${attachment.attached}`);
     };
     return { pasid, valid: () => attachment.attached, hold: () => hold(1), release: () => hold(-1) };
   }

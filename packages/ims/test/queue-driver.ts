@@ -15,6 +15,8 @@ export class QueueDriver implements ImsQueueDriver {
   readonly #shadows: readonly ImsShadow[];
   /** Entries it has no shadow for. */
   readonly refused = new Set<number>();
+  /** Called once, when the next command is on its way with the shadow as it was. */
+  meanwhile: (() => void) | null = null;
 
   constructor(state: StatePort, size: number, store: MessageStore, written: (write: StoredWrite) => void) {
     this.size = size;
@@ -49,6 +51,9 @@ export class QueueDriver implements ImsQueueDriver {
   *queueSyncUnlock({ hwirq }: ImsDesc): Steps<void> {
     for (const write of this.#store.commandFor(hwirq, this.shadow(hwirq))) {
       yield command;
+      const { meanwhile } = this;
+      this.meanwhile = null;
+      meanwhile?.();
       this.#store.take(write);
     }
     this.#lock.held = false;

@@ -1,14 +1,22 @@
-import { describe, expect, test } from 'vitest';
-import { interleavedState } from '@siov/base';
-import { disableIrqNosync, enableIrq, freeIrq } from '@siov/irq';
+import { describe, expect, test, vi } from 'vitest';
+import { interleavedState, runToCompletion } from '@siov/base';
+import { disableIrqNosync, enableIrq } from '@siov/irq';
+import type { IrqData } from '@siov/irq';
 import { makeHost } from './host.ts';
+import type { Host } from './host.ts';
 import { allocate, EMPTY, fire, request, requestSteps, tryAllocate } from './use.ts';
+
+function dataOf(host: Host, virq: number): IrqData {
+  const data = host.core.desc(virq)?.state.data;
+  if (data === null || data === undefined) throw new Error(`irq ${virq} has no hierarchy`);
+  return data;
+}
 
 const QUEUE = { storage: 'queue' } as const;
 
 describe('the queue', () => {
-  test('an entry without a shadow is ENOSPC, and nothing is taken', () => {
-    const host = makeHost(QUEUE);
+  test.each(['startup', 'allocation'] as const)('an entry without a shadow is ENOSPC, and nothing is taken (programmed at %s)', (program) => {
+    const host = makeHost({ ...QUEUE, program });
     const mdev = host.mdev(5);
     const before = host.counters();
     host.driver.refused.add(0);
@@ -55,14 +63,15 @@ describe('the queue', () => {
     const host = makeHost({ ...QUEUE, state: interleavedState });
     const { virq, hwirq } = allocate(host, host.mdev(5));
     request(host, virq);
-    const data = host.core.desc(virq)?.state.data;
-    if (data === null || data === undefined) throw new Error('no data');
+    const data = dataOf(host, virq);
     const { chip } = host.domain.template;
+    const { irqBusLock: lock, irqBusSyncUnlock: unlock } = chip;
+    if (lock === undefined || unlock === undefined) throw new Error('the chip has no bus lock');
     for (let at = 0, intruded = true; intruded; at++) {
       intruded = false;
       let yielded = 0;
-      host.run(host.domain.template.chip.irqBusLock!(data));
-      const sync = chip.irqBusSyncUnlock!(data);
+      host.run(lock(data));
+      const sync = unlock(data);
       for (let next = sync.next(); !next.done; next = sync.next()) {
         if (yielded++ !== at) continue;
         intruded = true;
@@ -74,17 +83,38 @@ describe('the queue', () => {
     }
   });
 
-  test('given back while a worker is on its way, the entry waits for it', () => {
+  test('an edit that comes while the worker brings one before it is brought too', () => {
+    const host = makeHost(QUEUE);
+    const { virq, hwirq } = allocate(host, host.mdev(5));
+    request(host, virq);
+    const data = dataOf(host, virq);
+    const { chip } = host.domain.template;
+    host.run(chip.irqMask(data));
+    host.driver.meanwhile = () => runToCompletion(chip.irqUnmask(data));
+    host.executor.settle();
+    expect([host.driver.meanwhile, host.store.entry(hwirq)]).toEqual([null, expect.objectContaining({ mask: 0, pasid: 5 })]);
+  });
+
+  test('one worker is enough, and an entry that is given back waits for it', () => {
     const host = makeHost(QUEUE);
     const mdev = host.mdev(5);
     const { virq, hwirq } = allocate(host, mdev);
-    request(host, virq);
-    host.run(disableIrqNosync(host.core, virq));
-    host.store.fire(hwirq, 5);
-    host.run(freeIrq(host.core, virq, 'me'));
-    host.run(mdev.msi.freeIrqsAll());
+    const data = dataOf(host, virq);
+    const { chip } = host.domain.template;
+    const spawned = vi.spyOn(host.executor, 'spawn');
+    for (let edit = 0; edit < 3; edit++) host.run(chip.irqMask(data));
+    expect(spawned).toHaveBeenCalledTimes(1);
+    expect(host.run(mdev.msi.freeIrqsAll())).toMatchObject({ ok: true });
     host.executor.settle();
-    expect([host.store.entry(hwirq), host.driver.locked, mdev.iommu.held]).toEqual([expect.objectContaining(EMPTY), false, {}]);
-    expect(tryAllocate(host, host.mdev(6))).toMatchObject({ ok: true, value: { hwirq } });
+    allocate(host, mdev);
+    host.run(chip.irqMask(data));
+    expect(spawned).toHaveBeenCalledTimes(2);
+    host.executor.settle();
+    expect([host.store.entry(hwirq), host.driver.locked]).toEqual([EMPTY, false]);
+  });
+
+  test('an entry that no interrupt has is not written', () => {
+    const host = makeHost(QUEUE);
+    expect(() => host.run(host.storage.writeControl(2, 1 as never))).toThrow('entry 2 of queue0');
   });
 });

@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { must } from '@siov/base';
+import { must, ok } from '@siov/base';
 import * as irq from '@siov/irq';
-import { disableIrqNosync, enableIrq, freeIrq } from '@siov/irq';
+import { disableIrqNosync, enableIrq, freeIrq, IrqDomain, requestThreadedIrq } from '@siov/irq';
+import type { MsiAllocInfo } from '@siov/irq';
 import * as ims from '../src/index.ts';
-import { makeHost, VARIANTS } from './host.ts';
+import { makeHost, makeMachine, VARIANTS } from './host.ts';
+import { FakeIommu } from './iommu.ts';
 import { allocate, EMPTY, fire, request, tryAllocate, tryRequest } from './use.ts';
 
 describe.each(VARIANTS)('starting and stopping: %s', (variant) => {
@@ -135,6 +137,41 @@ describe.each(VARIANTS.filter(({ program }) => program === 'startup'))('starting
     }
     request(host, mdev.msi.virq(0));
     expect(host.store.entry(hwirq)).toMatchObject({ mask: 0, pasid: 6 });
+  });
+});
+
+describe.each(VARIANTS.filter(({ program }) => program === 'allocation'))('starting late: %s', (variant) => {
+  test('a PASID that went away although it was held does not start: EINVAL, and given back nothing holds it', () => {
+    const host = makeHost(variant);
+    const mdev = host.mdev(5);
+    const { virq, hwirq } = allocate(host, mdev);
+    mdev.iommu.revoke(5);
+    host.controlWrites.length = 0;
+    expect(tryRequest(host, virq)).toMatchObject({ errno: 'EINVAL', message: expect.stringContaining('PASID 5') });
+    expect([host.controlWrites, host.store.entry(hwirq).mask]).toEqual([[], 1]);
+    must(host.run(mdev.msi.freeIrqsAll()), 'freeing');
+    expect([host.store.entry(hwirq), mdev.iommu.held]).toEqual([EMPTY, {}]);
+  });
+});
+
+describe('the chip', () => {
+  test('messages cannot storm: a thread alone is enough, without ONESHOT', () => {
+    const host = makeHost();
+    const { virq, hwirq } = allocate(host, host.mdev(5));
+    const handled: number[] = [];
+    must(host.run(requestThreadedIrq(host.core, virq, { name: 'a', devId: 1, *thread(irq) { handled.push(irq); return 'handled'; } })), 'requesting');
+    expect([fire(host, hwirq, 5), fire(host, hwirq, 5), handled]).toEqual([true, true, [virq, virq]]);
+  });
+
+  test('the affinity is set before the entry is unmasked: an open entry is not rewritten', () => {
+    const { core, pf, vectors, storage, events, state, run } = makeMachine();
+    // A level that asks nothing of the chips above it.
+    const parent = new IrqDomain<MsiAllocInfo>(state, 'plain', { *alloc(_domain, virq) { return ok({ hwirq: virq, chip: { name: 'plain' }, chipData: null }); } }, vectors.domain);
+    const witness = new FakeIommu(state, pf).attach(5);
+    const msi = must(ims.attachIms(core, pf, must(ims.createImsDomain(core, pf, parent, storage, { validatePasid: true }), 'domain')), 'attaching');
+    const { virq } = must(run(msi.allocIrqAt('any', witness)), 'allocating');
+    must(run(irq.requestIrq(core, virq, { name: 'a', devId: 1, handler: () => 'handled' })), 'requesting');
+    expect(events.filter(({ to }) => to === 'ims').at(-1)?.operation).toBe('irq_startup');
   });
 });
 

@@ -58,32 +58,22 @@ export class RegisterFile {
 
   /** A bus read of 1, 2 or 4 aligned bytes. */
   read(offset: number, size: AccessSize): number {
-    let word = this.#words[offset >>> 2] ?? 0;
-    for (const { at, register } of this.#byWord.get(offset >>> 2) ?? []) {
-      const shown = BigInt(register.readValue(this.#load(at, register.width) as never));
-      word = replaceBytes(word, offset >>> 2, at, register.width, shown);
+    const index = offset >>> 2;
+    let word = this.#words[index] ?? 0;
+    for (const { at, register } of this.#byWord.get(index) ?? NONE) {
+      word = replaceBytes(word, index, at, register.width, register.readValue(this.#load(at, register.width) as never));
     }
     return (size === 4 ? word : (word >>> ((offset & 3) * 8)) & (2 ** (size * 8) - 1)) >>> 0;
   }
 
   /** A bus write of 1, 2 or 4 aligned bytes. Returns the registers it touched, changed or not. */
   write(offset: number, size: AccessSize, value: number, open: (gate: string) => boolean = () => true): readonly Placement[] {
-    const touched = (this.#byWord.get(offset >>> 2) ?? []).filter((each) => each.at < offset + size && offset < each.at + each.register.width / 8);
-    for (const { at, register } of touched) this.#writeRegister(at, register, offset, size, value, open);
+    const touched = (this.#byWord.get(offset >>> 2) ?? NONE).filter((each) => each.at < offset + size && offset < each.at + each.register.width / 8);
+    for (const { at, register } of touched) {
+      const after = register.width === 64 ? afterWideWrite : afterWrite;
+      this.#store(at, register.width, after(register, this.#load(at, register.width) as never, { offset: offset - at, size, value }, open));
+    }
     return touched;
-  }
-
-  /** Bytes that were not written keep what they hold: a write of 1 to clear reaches only the bytes on the bus. */
-  #writeRegister(at: number, register: StoredRegister, offset: number, size: number, value: number, open: (gate: string) => boolean): void {
-    const held = BigInt(this.#load(at, register.width));
-    const shift = BigInt((offset - at) * 8);
-    const place = (bits: bigint) => BigInt.asUintN(register.width, shift >= 0n ? bits << shift : bits >> -shift);
-    const written = place((1n << BigInt(size * 8)) - 1n);
-    const raw = (held & ~written) | place(BigInt(value));
-    const narrow = register.width === 64 ? raw : Number(raw);
-    const after = BigInt(register.afterWrite(this.#load(at, register.width) as never, narrow, open));
-    const result = (held & ~written) | (after & written);
-    this.#store(at, register.width, register.width === 64 ? result : Number(result));
   }
 
   #load(at: number, width: Width): number | bigint {
@@ -94,15 +84,45 @@ export class RegisterFile {
 
   #store(at: number, width: Width, image: number | bigint): void {
     const index = at >>> 2;
-    this.#words[index] = replaceBytes(this.#words[index] ?? 0, index, at, width, BigInt(image));
+    this.#words[index] = replaceBytes(this.#words[index] ?? 0, index, at, width, image);
     if (width === 64) this.#words[index + 1] = Number(BigInt(image) >> 32n);
   }
 }
 
+const NONE: readonly Placement[] = [];
+
+/** Bytes on the bus; `offset` from the register's first byte, negative where the access begins before it. */
+interface BusWrite {
+  readonly offset: number;
+  readonly size: number;
+  readonly value: number;
+}
+
+type Open = (gate: string) => boolean;
+
+/** Bytes that were not written keep what they hold: a write of 1 to clear reaches only the bytes on the bus. */
+function afterWrite(register: StoredRegister, held: number, { offset, size, value }: BusWrite, open: Open): number {
+  const shift = offset * 8;
+  const ones = size === 4 ? 0xffffffff : 2 ** (size * 8) - 1;
+  const written = shift >= 0 ? ones << shift : ones >>> -shift;
+  const placed = shift >= 0 ? value << shift : value >>> -shift;
+  const raw = ((held & ~written) | (placed & written)) >>> 0;
+  const after = register.afterWrite(held as never, raw, open) as number;
+  return ((held & ~written) | (after & written)) >>> 0;
+}
+
+function afterWideWrite(register: StoredRegister, held: bigint, { offset, size, value }: BusWrite, open: Open): bigint {
+  const place = (bits: bigint) => BigInt.asUintN(64, bits << BigInt(offset * 8));
+  const written = place((1n << BigInt(size * 8)) - 1n);
+  const after = register.afterWrite(held as never, (held & ~written) | place(BigInt(value)), open) as bigint;
+  return (held & ~written) | (after & written);
+}
+
 /** Word `index` with the bytes of a register of `width` bits at byte `at` replaced by those of `image`. */
-function replaceBytes(word: number, index: number, at: number, width: Width, image: bigint): number {
+function replaceBytes(word: number, index: number, at: number, width: Width, image: number | bigint): number {
   const shift = (at - index * 4) * 8;
-  if (width >= 32) return Number(BigInt.asUintN(32, image >> BigInt(-shift)));
+  if (typeof image === 'bigint') return Number(BigInt.asUintN(32, image >> BigInt(-shift)));
+  if (width === 32) return image >>> 0;
   const mask = (2 ** width - 1) << shift;
-  return ((word & ~mask) | ((Number(image) << shift) & mask)) >>> 0;
+  return ((word & ~mask) | ((image << shift) & mask)) >>> 0;
 }

@@ -1,15 +1,22 @@
-// The interrupt-remapping domain: between the device's message and the vector stands a table entry that also says who
-// may use it (VT-d chapter 5; drivers/iommu/intel/irq_remapping.c).
-import { fail, IdAllocator, ok } from '@siov/base';
-import type { StatePort, Steps, Trace } from '@siov/base';
-import { IrqDomain } from '@siov/irq';
-import type { IrqChip, IrqData, MsiAllocInfo, VectorDomain, VectorTarget } from '@siov/irq';
-import { composeRemappableMsg, parseRemappableMsg } from './remappable-message.ts';
+// The interrupt-remapping hardware: between the device's message and the vector stands a table entry that also says who
+// may use it (VT-d chapter 5). What writes the table is remapping-domain.ts.
+import { ModelError } from '@siov/base';
+import type { StatePort, Trace } from '@siov/base';
+import { parseVectorMsg } from '@siov/irq';
+import type { IrqDomain, MsiAllocInfo } from '@siov/irq';
+import { FaultLog } from './faults.ts';
+import { Irte, mayUse, VALIDATION } from './irte.ts';
+import { PostedInterrupts } from './posted-interrupts.ts';
+import { COMPATIBILITY, NO_INTERRUPT, parseRemappableMsg } from './remappable-message.ts';
+import { RemappingDomain } from './remapping-domain.ts';
+import type { RemappedEntry, RemappedVectors } from './remapping-domain.ts';
 
-/** VT-d fault reasons of blocked interrupt requests. */
+/** VT-d fault reasons of blocked interrupt requests (drivers/iommu/intel/dmar.c, irq_remap_fault_reasons[]). */
 export const IR_FAULT = {
+  'reserved-request-bits': 0x20,
   'index-beyond-table': 0x21,
   'entry-not-present': 0x22,
+  'reserved-entry-bits': 0x24,
   'compatibility-blocked': 0x25,
   'source-id': 0x26,
 } as const;
@@ -20,102 +27,132 @@ export interface InterruptFault {
   readonly index: number | null;
 }
 
-/** An entry of the table (IRTE), remapped format. `target` null: not present. Replaced as a whole, as hardware wants it. */
-interface Entry {
-  readonly sourceId: number;
-  readonly target: VectorTarget | null;
-}
-
-/** Interrupts reach CPUs as messages to this address range when they carry no PASID (VT-d 3.14). */
-export function isInterruptAddress(address: bigint): boolean {
-  return address >> 20n === 0xfeen;
+export interface InterruptRemappingOptions {
+  /** Entries of the table, at most 65536. */
+  readonly size?: number;
+  /** Messages that name a vector themselves are let through (GSTS.CFIS); else they are blocked. */
+  readonly compatibilityAllowed?: boolean;
+  /** Interrupts can be posted to virtual CPUs (CAP.PI); so unless said. */
+  readonly posted?: boolean;
+  /** Fault recording registers. */
+  readonly faultRecords?: number;
 }
 
 export class InterruptRemapping {
   readonly domain: IrqDomain<MsiAllocInfo>;
+  /** The fault recording registers of interrupt remapping. */
+  readonly faultLog: FaultLog;
+  /** Descriptors that interrupts can be posted to. */
+  readonly posted: PostedInterrupts;
   readonly #trace: Trace;
-  readonly #vectors: VectorDomain;
-  readonly #indices: IdAllocator;
-  readonly #entries: Map<number, Entry>;
-  readonly #log: { faults: number; last: InterruptFault | null };
-  readonly #chip: IrqChip = { name: 'INTEL-IR', irqComposeMsiMsg: (data) => composeRemappableMsg(data.hwirq) };
+  readonly #vectors: RemappedVectors;
+  readonly #words: Uint32Array;
+  readonly #size: number;
+  readonly #options: InterruptRemappingOptions;
+  readonly #levels: RemappingDomain;
+  readonly #state: { last: InterruptFault | null; strays: number };
 
-  /** `size` entries, at most 65536. */
-  constructor(ports: { state: StatePort; trace: Trace }, vectors: VectorDomain, size = 65536) {
+  /** `faultEvent` is the fault event message: the first fault is pending. */
+  constructor(ports: { state: StatePort; trace: Trace; faultEvent?: () => void }, vectors: RemappedVectors, options: InterruptRemappingOptions = {}) {
+    const { state } = ports;
+    this.#size = options.size ?? 65536;
+    if (!(Number.isInteger(this.#size) && this.#size > 0 && this.#size <= 65536)) throw new ModelError(`an interrupt-remapping table has 1..65536 entries, not ${this.#size}`);
     this.#trace = ports.trace;
     this.#vectors = vectors;
-    this.#indices = new IdAllocator(ports.state, 'iommu/irtes', { first: 0, end: size });
-    this.#entries = ports.state.map('iommu/irte');
-    this.#log = ports.state.record('iommu/ir-faults', { faults: 0, last: null as InterruptFault | null });
-    this.domain = new IrqDomain<MsiAllocInfo>(
-      ports.state,
-      'INTEL-IR',
-      {
-        alloc: (_domain, _virq, info) => this.#alloc(info),
-        free: (data) => this.#free(data),
-        activate: (data) => this.#activate(data),
-        deactivate: (data) => this.#deactivate(data),
-      },
-      vectors.domain,
-    );
+    this.#options = options;
+    this.#words = state.words('iommu/irte', this.#size * Irte.WORDS);
+    this.#state = state.record('iommu/ir-last-fault', { last: null as InterruptFault | null, strays: 0 });
+    this.posted = new PostedInterrupts(state, 'iommu/posted', { raise: (cpu, vector) => this.#raise(cpu, vector) });
+    this.#levels = new RemappingDomain(state, vectors, { words: this.#words, size: this.#size, posted: options.posted === false ? null : this.posted });
+    this.domain = this.#levels.domain;
+    this.faultLog = new FaultLog(state, 'iommu/ir-faults', {
+      ...(options.faultRecords === undefined ? {} : { records: options.faultRecords }),
+      ...(ports.faultEvent === undefined ? {} : { event: ports.faultEvent }),
+    });
   }
 
+  /** Entries allocated, entries present, messages blocked and recorded. */
   get counters(): { entries: number; present: number; faults: number } {
-    let present = 0;
-    for (const entry of this.#entries.values()) if (entry.target !== null) present += 1;
-    return { entries: this.#indices.used, present, faults: this.#log.faults };
+    return { entries: this.#levels.used, present: this.#levels.present, faults: this.faultLog.total };
   }
 
   get lastFault(): InterruptFault | null {
-    return this.#log.last;
+    return this.#state.last;
   }
 
-  /** A memory write without PASID to the interrupt range: looked up, checked and raised, or dropped and recorded. */
-  message(requesterId: number, address: bigint, data: number): Steps<void> {
-    return this.#trace.cross('iommu', 'remap_interrupt', { requester: requesterId, address, data }, this.#remap(requesterId, address, data));
+  /** Messages to addresses that mean no interrupt: dropped, the port of messages leads nowhere else. */
+  get strays(): number {
+    return this.#state.strays;
   }
 
-  *#remap(requesterId: number, address: bigint, data: number): Steps<void> {
-    const parsed = parseRemappableMsg(address, data);
-    if ('fault' in parsed) return this.#fault({ reason: parsed.fault, requesterId, index: null });
-    const { index } = parsed;
-    if (index >= this.#indices.end) return this.#fault({ reason: 'index-beyond-table', requesterId, index });
-    const entry = this.#entries.get(index);
-    if (entry === undefined || entry.target === null) return this.#fault({ reason: 'entry-not-present', requesterId, index });
-    if (entry.sourceId !== requesterId) return this.#fault({ reason: 'source-id', requesterId, index });
-    const { cpu, vector } = entry.target;
-    yield* this.#trace.cross('irq', 'raise_vector', { cpu, vector }, this.#vectors.raise(cpu, vector));
+  /** The entries that are allocated, by index. */
+  entries(): RemappedEntry[] {
+    return this.#levels.entries();
   }
 
-  #fault(fault: InterruptFault): void {
-    this.#log.faults += 1;
-    this.#log.last = fault;
+  /**
+   * A double word written without PASID to the interrupt range: looked up, checked and raised, or dropped and recorded.
+   * Nothing is allocated on the way, unless somebody traces, or it is a fault.
+   */
+  message(requesterId: number, addressHi: number, addressLo: number, data: number): void {
+    if (this.#trace.enabled) this.#traced(requesterId, addressHi, addressLo, data);
+    else this.#remap(requesterId, addressHi, addressLo, data);
   }
 
-  /** The source is the function that writes the message: a mediated device's messages carry its parent's id. */
-  *#alloc(info: MsiAllocInfo) {
-    const index = this.#indices.alloc();
-    if (!index.ok) return fail('ENOMEM', `interrupt remapping: all ${this.#indices.end} entries are in use`);
-    this.#entries.set(index.value, { sourceId: info.device.requesterId, target: null });
-    return ok({ hwirq: index.value, chip: this.#chip, chipData: null });
+  #traced(requesterId: number, addressHi: number, addressLo: number, data: number): void {
+    const address = (BigInt(addressHi) << 32n) | BigInt(addressLo);
+    this.#trace.call('iommu', 'remap_interrupt', { requester: requesterId, address, data }, () => this.#remap(requesterId, addressHi, addressLo, data));
   }
 
-  *#free(data: IrqData): Steps<void> {
-    this.#entries.delete(data.hwirq);
-    this.#indices.free(data.hwirq);
+  #remap(requesterId: number, addressHi: number, addressLo: number, data: number): void {
+    const index = parseRemappableMsg(addressHi, addressLo, data);
+    if (index < 0) return this.#other(index, requesterId, addressHi, addressLo, data);
+    if (index >= this.#size) return this.#fault('index-beyond-table', requesterId, index);
+    const words = this.#words;
+    const at = index * Irte.WORDS;
+    const { Low, Source } = Irte;
+    const low = Low.image(words[at] ?? 0);
+    if (Low.present.get(low) === 0) return this.#entryFault('entry-not-present', requesterId, index);
+    const source = Source.image(words[at + 2] ?? 0);
+    const validation = Source.validation.get(source);
+    const isPosted = Low.posted.get(low) === 1;
+    if (validation === VALIDATION.reserved || (isPosted && this.#options.posted === false)) return this.#entryFault('reserved-entry-bits', requesterId, index);
+    if (!mayUse(validation, Source.qualifier.get(source), Source.sourceId.get(source), requesterId)) return this.#entryFault('source-id', requesterId, index);
+    const vector = Low.vector.get(low);
+    if (isPosted) this.posted.post(words[at + 3] ?? 0, words[at + 1] ?? 0, vector, Low.urgent.get(low) === 1);
+    else this.#raise(Irte.Destination.destination.get(Irte.Destination.image(words[at + 1] ?? 0)), vector);
   }
 
-  *#activate(data: IrqData) {
-    this.#setTarget(data, this.#vectors.targetOf(data));
-    return ok();
+  #raise(cpu: number, vector: number): void {
+    if (this.#trace.enabled) this.#tracedRaise(cpu, vector);
+    else this.#vectors.raise(cpu, vector);
   }
 
-  *#deactivate(data: IrqData): Steps<void> {
-    this.#setTarget(data, null);
+  #tracedRaise(cpu: number, vector: number): void {
+    this.#trace.call('irq', 'raise_vector', { cpu, vector }, () => this.#vectors.raise(cpu, vector));
   }
 
-  #setTarget(data: IrqData, target: VectorTarget | null): void {
-    const entry = this.#entries.get(data.hwirq);
-    if (entry !== undefined) this.#entries.set(data.hwirq, { ...entry, target });
+  /** Messages that name no entry. */
+  #other(what: number, requesterId: number, addressHi: number, addressLo: number, data: number): void {
+    if (what === NO_INTERRUPT) {
+      this.#state.strays += 1;
+      return;
+    }
+    if (what !== COMPATIBILITY) return this.#fault('reserved-request-bits', requesterId, null);
+    const target = this.#options.compatibilityAllowed === true ? parseVectorMsg(addressHi, addressLo, data) : -1;
+    if (target < 0) return this.#fault('compatibility-blocked', requesterId, null);
+    this.#raise(target >>> 8, target & 0xff);
+  }
+
+  /** A fault that the entry may keep quiet about (FPD). */
+  #entryFault(reason: InterruptFault['reason'], requesterId: number, index: number): void {
+    const { Low } = Irte;
+    if (Low.faultDisable.get(Low.image(this.#words[index * Irte.WORDS] ?? 0)) === 0) this.#fault(reason, requesterId, index);
+  }
+
+  #fault(reason: InterruptFault['reason'], requesterId: number, index: number | null): void {
+    this.#state.last = { reason, requesterId, index };
+    const info = BigInt(index === null ? 0 : index & 0xffff) << 48n;
+    this.faultLog.record({ sourceId: requesterId, code: IR_FAULT[reason], info, pasid: null, read: false, privileged: false });
   }
 }

@@ -1,5 +1,6 @@
 // The remappable format of MSI messages (VT-d spec 5.1.2.2): names an entry of the remapping table, not a vector.
 import { bit, bits, register } from '@siov/base';
+import { MSI_ADDRESS_BASE } from '@siov/irq';
 import type { MsiMsg } from '@siov/irq';
 
 export const RemapAddressLo = register('Remappable MSI address', { offset: 0, source: 'VT-d 5.1.2.2' }, {
@@ -13,19 +14,32 @@ export const RemapAddressLo = register('Remappable MSI address', { offset: 0, so
   base: bits(31, 20),
 });
 
-export const RemapData = register('Remappable MSI data', { offset: 8, source: 'VT-d 5.1.2.2' }, { subhandle: bits(15, 0) });
+/** With a valid subhandle the upper half is reserved; without one the data means nothing. */
+export const RemapData = register('Remappable MSI data', { offset: 8, source: 'VT-d 5.1.2.2' }, { subhandle: bits(15, 0), reserved: bits(31, 16) });
 
 /** The message of the interrupt-remapping table entry `index` (0..65535), as intel_ir_compose_msi_msg() gives it. */
 export function composeRemappableMsg(index: number): MsiMsg {
-  const addressLo = RemapAddressLo.of({ base: 0xfee, remappable: 1, subhandleValid: 1, handle: index & 0x7fff, handleHigh: index >>> 15 });
+  const addressLo = RemapAddressLo.of({ base: MSI_ADDRESS_BASE, remappable: 1, subhandleValid: 1, handle: index & 0x7fff, handleHigh: index >>> 15 });
   return { addressLo, addressHi: 0, data: 0 };
 }
 
-/** The table index a message names, or why it is none. Codes: VT-d interrupt-remapping fault reasons. */
-export function parseRemappableMsg(address: bigint, data: number): { index: number } | { fault: 'compatibility-blocked' } {
-  const low = RemapAddressLo.image(Number(address & 0xffffffffn));
-  if (RemapAddressLo.remappable.get(low) === 0) return { fault: 'compatibility-blocked' };
+/** Memory writes without PASID to this range, 1 MiB below 4 GiB, are interrupt requests (VT-d 3.14). */
+export function isInterruptAddress(addressHi: number, addressLo: number): boolean {
+  return addressHi === 0 && RemapAddressLo.base.get(RemapAddressLo.image(addressLo)) === MSI_ADDRESS_BASE;
+}
+
+/** What {@link parseRemappableMsg} gives for messages that name no entry. */
+export const NO_INTERRUPT = -1;
+export const COMPATIBILITY = -2;
+export const RESERVED_BITS = -3;
+
+/** The table index a message names; negative when it names none. A number, because this is on the way of every interrupt. */
+export function parseRemappableMsg(addressHi: number, addressLo: number, data: number): number {
+  if (!isInterruptAddress(addressHi, addressLo)) return NO_INTERRUPT;
+  const low = RemapAddressLo.image(addressLo);
+  if (RemapAddressLo.remappable.get(low) === 0) return COMPATIBILITY;
   const handle = RemapAddressLo.handle.get(low) | (RemapAddressLo.handleHigh.get(low) << 15);
-  const subhandle = RemapAddressLo.subhandleValid.get(low) === 1 ? RemapData.subhandle.get(RemapData.image(data)) : 0;
-  return { index: handle + subhandle };
+  if (RemapAddressLo.subhandleValid.get(low) === 0) return handle;
+  const word = RemapData.image(data);
+  return RemapData.reserved.get(word) === 0 ? handle + RemapData.subhandle.get(word) : RESERVED_BITS;
 }

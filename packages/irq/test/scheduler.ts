@@ -1,5 +1,11 @@
 // Runs agents in an order that a test chooses step by step, to look for interleavings no deterministic executor takes.
+import fc from 'fast-check';
 import type { Agent, Point, Steps } from '@siov/base';
+
+/** Choices in bursts: what breaks a rule is mostly one agent that gets far while another stands still. */
+export const bursts = fc
+  .array(fc.tuple(fc.nat(11), fc.oneof(fc.constant(1), fc.integer({ min: 1, max: 16 }))), { maxLength: 60, size: 'max' })
+  .map((each) => each.flatMap(([choice, times]) => Array.from({ length: times }, () => choice)));
 
 interface Task {
   readonly name: string;

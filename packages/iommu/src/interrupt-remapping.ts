@@ -111,16 +111,17 @@ export class InterruptRemapping {
     const words = this.#words;
     const at = index * Irte.WORDS;
     const { Low, Source } = Irte;
-    const low = Low.image(words[at] ?? 0);
+    const low = (words[at] ?? 0) as typeof Low.reset;
     if (Low.present.get(low) === 0) return this.#entryFault('entry-not-present', requesterId, index);
-    const source = Source.image(words[at + 2] ?? 0);
+    const source = (words[at + 2] ?? 0) as typeof Source.reset;
     const validation = Source.validation.get(source);
     const isPosted = Low.posted.get(low) === 1;
     if (validation === VALIDATION.reserved || (isPosted && this.#options.posted === false)) return this.#entryFault('reserved-entry-bits', requesterId, index);
     if (!mayUse(validation, Source.qualifier.get(source), Source.sourceId.get(source), requesterId)) return this.#entryFault('source-id', requesterId, index);
     const vector = Low.vector.get(low);
+    // The second word is all destination, or all address.
     if (isPosted) this.posted.post(words[at + 3] ?? 0, words[at + 1] ?? 0, vector, Low.urgent.get(low) === 1);
-    else this.#raise(Irte.Destination.destination.get(Irte.Destination.image(words[at + 1] ?? 0)), vector);
+    else this.#raise(words[at + 1] ?? 0, vector);
   }
 
   #raise(cpu: number, vector: number): void {

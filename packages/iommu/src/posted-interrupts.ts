@@ -88,10 +88,10 @@ export class PostedInterrupts {
     const { words } = this;
     const at = id * WORDS;
     words[at + (vector >>> 5)] = (words[at + (vector >>> 5)] ?? 0) | (1 << (vector & 31));
-    const control = PostedControl.image(words[at + CONTROL] ?? 0);
+    const control = (words[at + CONTROL] ?? 0) as typeof PostedControl.reset;
     if (PostedControl.outstanding.get(control) === 1 || (PostedControl.suppress.get(control) === 1 && !urgent)) return true;
     words[at + CONTROL] = PostedControl.outstanding.set(control, 1);
-    this.#notifier.raise(PostedDestination.destination.get(PostedDestination.image(words[at + DESTINATION] ?? 0)), PostedControl.vector.get(control));
+    this.#notifier.raise(words[at + DESTINATION] ?? 0, PostedControl.vector.get(control));
     return true;
   }
 }

@@ -25,7 +25,7 @@ export function composeRemappableMsg(index: number): MsiMsg {
 
 /** Memory writes without PASID to this range, 1 MiB below 4 GiB, are interrupt requests (VT-d 3.14). */
 export function isInterruptAddress(addressHi: number, addressLo: number): boolean {
-  return addressHi === 0 && RemapAddressLo.base.get(RemapAddressLo.image(addressLo)) === MSI_ADDRESS_BASE;
+  return addressHi === 0 && RemapAddressLo.base.get(addressLo as typeof RemapAddressLo.reset) === MSI_ADDRESS_BASE;
 }
 
 /** What {@link parseRemappableMsg} gives for messages that name no entry. */
@@ -33,13 +33,17 @@ export const NO_INTERRUPT = -1;
 export const COMPATIBILITY = -2;
 export const RESERVED_BITS = -3;
 
-/** The table index a message names; negative when it names none. A number, because this is on the way of every interrupt. */
+/**
+ * The table index a message names; negative when it names none. On the way of every interrupt: a number, and of numbers
+ * that are below 2^31 where they are handed on, for larger ones are objects to the engine. So the words are taken for the
+ * images they are.
+ */
 export function parseRemappableMsg(addressHi: number, addressLo: number, data: number): number {
   if (!isInterruptAddress(addressHi, addressLo)) return NO_INTERRUPT;
-  const low = RemapAddressLo.image(addressLo);
+  const low = addressLo as typeof RemapAddressLo.reset;
   if (RemapAddressLo.remappable.get(low) === 0) return COMPATIBILITY;
   const handle = RemapAddressLo.handle.get(low) | (RemapAddressLo.handleHigh.get(low) << 15);
   if (RemapAddressLo.subhandleValid.get(low) === 0) return handle;
-  const word = RemapData.image(data);
+  const word = data as typeof RemapData.reset;
   return RemapData.reserved.get(word) === 0 ? handle + RemapData.subhandle.get(word) : RESERVED_BITS;
 }

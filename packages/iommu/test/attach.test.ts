@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import fc from 'fast-check';
 import { ModelError, noTrace, ok, plainState } from '@siov/base';
 import { Device } from '@siov/device';
-import { Iommu, PagingDomain } from '../src/index.ts';
+import { Iommu } from '../src/index.ts';
+import type { PagingDomain } from '../src/index.ts';
 import { BASE, machine, outcome, RID, value } from './machine.ts';
 
 describe('the default PASID', () => {

@@ -47,7 +47,7 @@ describe('who may use an entry', () => {
       case 0: return true;
       case 1: {
         const dropped = [[], [2], [2, 1], [2, 1, 0]][qualifier] ?? [];
-        return [...bits(sourceId)].every((each, place) => dropped.includes(15 - place) || each === bits(requester)[place]);
+        return Array.from(bits(sourceId)).every((each, place) => dropped.includes(15 - place) || each === bits(requester)[place]);
       }
       case 2: return bus(requester) >= bus(sourceId) && bus(requester) <= (sourceId & 0xff);
       default: return false;

@@ -69,7 +69,10 @@ export class DomainRegistry {
     return domain;
   }
 
-  domainId(domain: PagingDomain): number | null {
-    return this.#byDomain.get(domain)?.domainId ?? null;
+  /** DID of a domain that an entry names. */
+  domainId(domain: PagingDomain): number {
+    const found = this.#byDomain.get(domain);
+    if (found === undefined) throw new ModelError(`${domain.name} has no domain id: no entry names it`);
+    return found.domainId;
   }
 }

@@ -1,8 +1,10 @@
 export type { AddressSpaceOptions } from './address-space.ts';
 export { AddressSpace } from './address-space.ts';
-export type { Attachment, AttachmentKind } from './attachments.ts';
+export type { AttachmentKind } from './attachments.ts';
 export type { ProbeOptions } from './devices.ts';
 export type { DmaAccess, DmaFault, InterruptSink } from './dma.ts';
+export type { AttachmentDump, DeviceDump, IommuDump } from './dump.ts';
+export { iommuDumpText } from './dump.ts';
 export type { FaultRecord } from './faults.ts';
 export { FaultLog } from './faults.ts';
 export type { IommuFeature } from './features.ts';

@@ -3,16 +3,16 @@ import { fail, ok } from '@siov/base';
 import type { Result } from '@siov/base';
 import type { Device } from '@siov/device';
 import type { AddressSpace } from './address-space.ts';
-import type { Attachment } from './attachments.ts';
-import type { ProbedDevice, ProbeOptions } from './devices.ts';
+import type { ProbeOptions } from './devices.ts';
 import type { DmaAccess, DmaFault } from './dma.ts';
+import { dumpOf } from './dump.ts';
+import type { IommuDump } from './dump.ts';
 import type { FaultLog } from './faults.ts';
 import type { IommuFeature } from './features.ts';
 import type { PagingDomain } from './paging-domain.ts';
 import { buildParts } from './parts.ts';
 import type { IommuOptions, IommuPorts } from './parts.ts';
 import { notProbed, PasidOperations } from './pasid-operations.ts';
-import type { PasidAllocator } from './pasid.ts';
 import type { PasidSet } from './pasid-set.ts';
 import type { PasidSetType } from './pasid-sets.ts';
 import type { SvaBond, SvaErrno } from './sva.ts';
@@ -127,15 +127,8 @@ export class Iommu extends PasidOperations {
     return this.parts.sets.free(set);
   }
 
-  /** What there is, for printing. */
-  get contents(): { devices: ProbedDevice[]; attachments: Attachment[]; sets: PasidSet[]; pasids: ReturnType<PasidAllocator['list']> } {
-    const devices = this.parts.devices.all();
-    return { devices, attachments: devices.flatMap(({ attachments }) => [...attachments.values()]), sets: this.parts.sets.all(), pasids: this.parts.pasids.list() };
-  }
-
-  /** What the requests without PASID of `device` reach; its domain's id; what is on. */
-  inspect(device: Device): { whole: PagingDomain | null; features: IommuFeature[] } {
-    const whole = device.isMediated ? undefined : this.parts.attachments.whole(device.requesterId);
-    return { whole: whole ?? null, features: this.parts.features.enabled(device.requesterId) };
+  /** What there is: for printing (see iommuDumpText()) and for checks. */
+  dump(): IommuDump {
+    return dumpOf(this.parts);
   }
 }

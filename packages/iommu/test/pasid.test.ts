@@ -19,7 +19,7 @@ function globalRig(): PasidAllocatorRig {
     free: (pasid) => iommu.freeGlobalPasid(pasid),
     attach: (pasid) => value(iommu.attachPasid(domain, pf, pasid)),
     detach: (pasid) => value(iommu.detachPasid(pf, pasid)),
-    snapshot: () => [iommu.contents.pasids, iommu.counters],
+    snapshot: () => [iommu.dump(), iommu.counters],
   };
 }
 
@@ -35,7 +35,7 @@ function setRig(): PasidAllocatorRig {
     free: (pasid) => set.free(pasid),
     attach: (pasid) => value(iommu.attachPasid(domain, pf, pasid)),
     detach: (pasid) => value(iommu.detachPasid(pf, pasid)),
-    snapshot: () => [iommu.contents.pasids, iommu.counters, set.list()],
+    snapshot: () => [iommu.dump(), iommu.counters, set.list()],
   };
 }
 

@@ -129,8 +129,8 @@ describe('page requests', () => {
         return answer !== false;
       },
     });
-    const { pasid } = value(made.iommu.svaBindDevice(made.mdevs[0], mm)).witness;
-    return { ...made, bytes, asked, pasid };
+    const bond = value(made.iommu.svaBindDevice(made.mdevs[0], mm));
+    return { ...made, bytes, asked, bond, pasid: bond.witness.pasid };
   }
 
   test('a page the process has is brought in, once, and the request goes on; others can run meanwhile', () => {
@@ -147,11 +147,10 @@ describe('page requests', () => {
   });
 
   test('a device that is detached while its page is brought in is blocked', () => {
-    const { iommu, mdevs: [mdev], pasid } = paged(true);
+    const { iommu, bond, pasid } = paged(true);
     const steps = iommu.dma(RID).write(pasid, 0x5000n, Uint8Array.of(8));
     steps.next();
-    const [attachment] = iommu.contents.attachments;
-    value(iommu.svaUnbindDevice({ device: mdev, mm: attachment?.state.domain as AddressSpace, witness: attachment?.witness as SvaBond['witness'] }));
+    value(iommu.svaUnbindDevice(bond));
     expect([outcome(runToCompletion(steps)), iommu.lastFault?.reason]).toEqual(['EFAULT', 'pasid-entry-not-present']);
   });
 

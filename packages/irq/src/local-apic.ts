@@ -39,6 +39,10 @@ export class LocalApic {
     if (this.#state.enabled) this.irr[vector >>> 5] = (this.irr[vector >>> 5] ?? 0) | (1 << (vector & 31));
   }
 
+  drop(vector: number): void {
+    this.irr[vector >>> 5] = (this.irr[vector >>> 5] ?? 0) & ~(1 << (vector & 31));
+  }
+
   requested(vector: number): boolean {
     return (((this.irr[vector >>> 5] ?? 0) >>> (vector & 31)) & 1) === 1;
   }

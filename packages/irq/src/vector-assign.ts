@@ -139,6 +139,9 @@ export class VectorAssigner {
     }
     data.vector = next.vector;
     data.cpu = next.cpu;
+    // What is still requested there is of the vector's last owner. A CPU takes that and drops it; one that had no time to,
+    // as the kernel does not rule out, would take it for the new owner's.
+    this.cpus[next.cpu]?.apic.drop(next.vector);
     this.#mark(next, data.virq);
     this.#setTarget(desc, data, next);
   }

@@ -1,6 +1,6 @@
 // The end of a move: a tick after the first interrupt on the new vector, the old CPU frees the old one
 // (__vector_schedule_cleanup(), vector_cleanup_callback(); the timer since Linux 6.5).
-import { sleep } from '@siov/base';
+import { waitUntil } from '@siov/base';
 import type { Steps } from '@siov/base';
 import { hasCpu } from './cpu-mask.ts';
 import type { VectorAssigner } from './vector-assign.ts';
@@ -14,6 +14,8 @@ interface CleanupList {
   moved: readonly number[];
   /** The timer is set: its agent runs. */
   armed: boolean;
+  /** When it goes off, by the machine's clock. */
+  expires: number;
 }
 
 export class VectorCleanup {
@@ -25,7 +27,7 @@ export class VectorCleanup {
     const { ports, options } = vectors.core;
     this.#vectors = vectors;
     this.#dataOf = dataOf;
-    this.#lists = vectors.cpus.map((_, cpu) => ports.state.record<CleanupList>(`${options.name}/cpu${cpu}/vector_cleanup`, { moved: [], armed: false }));
+    this.#lists = vectors.cpus.map((_, cpu) => ports.state.record<CleanupList>(`${options.name}/cpu${cpu}/vector_cleanup`, { moved: [], armed: false, expires: 0 }));
   }
 
   /** The first interrupt has arrived on the new vector. At once where the old CPU is offline. */
@@ -41,6 +43,7 @@ export class VectorCleanup {
     list.moved = [...list.moved, data.virq];
     if (list.armed) return;
     list.armed = true;
+    list.expires = core.ports.clock.now() + TICK;
     core.ports.spawn({ name: `vector_cleanup/${data.prevCpu}`, layer: 'irq' }, this.#timer(data.prevCpu, list));
   }
 
@@ -53,10 +56,12 @@ export class VectorCleanup {
   }
 
   *#timer(cpu: number, list: CleanupList): Steps<void> {
+    const { clock } = this.#vectors.core.ports;
     while (list.moved.length > 0) {
-      yield* sleep(this.#vectors.core.ports.clock, TICK);
+      yield* waitUntil(`the vector clean-up of CPU ${cpu}`, () => clock.now() >= list.expires);
       // What is requested on the old vector the CPU takes first; the timer runs again for it.
       list.moved = list.moved.filter((virq) => this.#isRequested(virq, cpu) || this.#free(virq, cpu));
+      list.expires = clock.now() + TICK;
     }
     list.armed = false;
   }

@@ -51,8 +51,7 @@ export class VectorDomain {
       irqs: state.words(`${name}/cpu${cpu}/vector_irq`, NR_VECTORS),
     }));
     const system = Array.from({ length: NR_VECTORS - end }, (_, offset) => end + offset);
-    // A vector that is free but still requested is not given out: the interrupt would be taken for its new owner's.
-    this.matrix = new VectorMatrix(state, name, { cpus, first, end, system, busy: (cpu) => each[cpu]?.apic.irr ?? null });
+    this.matrix = new VectorMatrix(state, name, { cpus, first, end, system });
     this.#vectors = new VectorAssigner(core, this.matrix, each);
     this.#cleanup = new VectorCleanup(this.#vectors, (virq) => this.#irqs.get(virq));
     this.#cpus = new VectorCpus(this.#vectors, this.#cleanup, (virq) => this.#irqs.get(virq));

@@ -1,7 +1,7 @@
 // Which vectors are free on which CPU: bitmaps of each CPU and counters of all (struct irq_matrix, kernel/irq/matrix.c).
 import { fail, ModelError, ok } from '@siov/base';
 import type { Result, StatePort } from '@siov/base';
-import { cpuMask, cpusOf } from './cpu-mask.ts';
+import { cpusOf } from './cpu-mask.ts';
 import type { CpuMask } from './cpu-mask.ts';
 import type { VectorTarget } from './msi-message.ts';
 
@@ -35,22 +35,17 @@ export interface MatrixCounters {
   onlineMaps: number;
 }
 
-/** Vectors of a CPU that must not be given out now although they are free; null: none. */
-export type Busy = (cpu: number) => Uint32Array | null;
-
 export class VectorMatrix {
   readonly first: number;
   readonly end: number;
   readonly counters: MatrixCounters;
   readonly #cpus: readonly Cpu[];
   readonly #system: Uint32Array;
-  readonly #busy: Busy;
 
   /** Vectors `first` (inclusive) to `end` (exclusive) are given out, but for `system`. No CPU is online. */
-  constructor(state: StatePort, name: string, options: { cpus: number; first: number; end: number; system: readonly number[]; busy: Busy }) {
+  constructor(state: StatePort, name: string, options: { cpus: number; first: number; end: number; system: readonly number[] }) {
     this.first = options.first;
     this.end = options.end;
-    this.#busy = options.busy;
     this.counters = state.record<MatrixCounters>(`${name}/matrix`, { globalAvailable: 0, globalReserved: 0, totalAllocated: 0, onlineMaps: 0 });
     this.#system = state.words(`${name}/matrix/system`, WORDS);
     for (const vector of options.system) setBit(this.#system, vector);
@@ -101,14 +96,8 @@ export class VectorMatrix {
    */
   alloc(mask: CpuMask, reserved: boolean): Result<VectorTarget, 'EINVAL' | 'ENOSPC'> {
     if (mask === 0n) return fail('EINVAL', 'a vector on no CPU');
-    let cpu = this.#bestCpu(mask);
-    let vector = -1;
-    // A CPU whose free vectors are all busy just now is passed over.
-    for (let left = mask; cpu !== -1; cpu = this.#bestCpu(left)) {
-      vector = this.#freeVector(cpu);
-      if (vector !== -1) break;
-      left &= ~cpuMask(cpu);
-    }
+    const cpu = this.#bestCpu(mask);
+    const vector = cpu === -1 ? -1 : this.#freeVector(cpu);
     if (vector === -1) return fail('ENOSPC', `no vector is left on CPUs ${cpusOf(mask).join(',')}`);
     const { map, allocMap } = this.#at(cpu);
     setBit(allocMap, vector);
@@ -134,30 +123,29 @@ export class VectorMatrix {
 
   /** irq_matrix_reserve_managed(): a vector on every CPU of `mask`, online or not; all or none. */
   reserveManaged(mask: CpuMask): Result<void, 'ENOSPC'> {
-    const done: number[] = [];
+    const done: VectorTarget[] = [];
     for (const cpu of cpusOf(mask)) {
       const vector = this.#cpus[cpu] === undefined ? -1 : this.#freeVector(cpu);
       if (vector === -1) {
-        for (const each of done) this.#unkeep(each);
+        for (const each of done) this.#unkeep(each.cpu, each.vector);
         return fail('ENOSPC', `CPU ${cpu} has no vector to keep for a managed interrupt`);
       }
       const { map, managedMap } = this.#at(cpu);
       setBit(managedMap, vector);
       map.managed += 1;
       this.#changeAvailable(cpu, -1);
-      done.push(cpu);
+      done.push({ cpu, vector });
     }
     return ok();
   }
 
   /** irq_matrix_remove_managed(): gives back one vector kept and not in use on every CPU of `mask`. */
   removeManaged(mask: CpuMask): void {
-    for (const cpu of cpusOf(mask)) this.#unkeep(cpu);
+    for (const cpu of cpusOf(mask)) this.#unkeep(cpu, this.#keptVector(cpu));
   }
 
-  #unkeep(cpu: number): void {
+  #unkeep(cpu: number, vector: number): void {
     const { map, managedMap } = this.#at(cpu);
-    const vector = this.#keptVector(cpu, null);
     if (vector === -1) throw new ModelError(`CPU ${cpu} keeps no vector for a managed interrupt that is gone`);
     clearBit(managedMap, vector);
     map.managed -= 1;
@@ -172,7 +160,7 @@ export class VectorMatrix {
       const map = this.#cpus[each]?.map;
       if (map?.online && (cpu === -1 || map.managedAllocated < this.#at(cpu).map.managedAllocated)) cpu = each;
     }
-    const vector = cpu === -1 ? -1 : this.#keptVector(cpu, this.#busy(cpu));
+    const vector = cpu === -1 ? -1 : this.#keptVector(cpu);
     if (vector === -1) return fail('ENOSPC', `no vector is kept for managed interrupts on CPUs ${cpusOf(mask).join(',')}`);
     const { map, allocMap } = this.#at(cpu);
     setBit(allocMap, vector);
@@ -220,9 +208,8 @@ export class VectorMatrix {
 
   #freeVector(cpu: number): number {
     const { allocMap, managedMap } = this.#at(cpu);
-    const busy = this.#busy(cpu);
     for (let word = this.first >>> 5; word < WORDS; word++) {
-      const taken = (allocMap[word] ?? 0) | (managedMap[word] ?? 0) | (this.#system[word] ?? 0) | (busy?.[word] ?? 0);
+      const taken = (allocMap[word] ?? 0) | (managedMap[word] ?? 0) | (this.#system[word] ?? 0);
       const vector = this.#lowestIn(word, ~taken);
       if (vector !== -1) return vector;
     }
@@ -230,10 +217,10 @@ export class VectorMatrix {
   }
 
   /** Kept for a managed interrupt and not in use. */
-  #keptVector(cpu: number, busy: Uint32Array | null): number {
+  #keptVector(cpu: number): number {
     const { allocMap, managedMap } = this.#at(cpu);
     for (let word = 0; word < WORDS; word++) {
-      const vector = this.#lowestIn(word, (managedMap[word] ?? 0) & ~(allocMap[word] ?? 0) & ~(busy?.[word] ?? 0));
+      const vector = this.#lowestIn(word, (managedMap[word] ?? 0) & ~(allocMap[word] ?? 0));
       if (vector !== -1) return vector;
     }
     return -1;

@@ -15,7 +15,7 @@ const handler = () => 'handled' as const;
 describe('MSI domains', () => {
   test('R26: any sequence of allocations and frees agrees with a set of indices, and counters return to the start', () => {
     const step = fc.record({ free: fc.boolean(), index: fc.oneof(fc.nat(5), fc.constant('any' as const)) });
-    fc.assert(fc.property(fc.array(step, { maxLength: 40 }), fc.constantFrom('by-index' as const, 'any' as const), (steps, slots) => {
+    fc.assert(fc.property(fc.array(step, { maxLength: 40, size: 'max' }), fc.constantFrom('by-index' as const, 'any' as const), (steps, slots) => {
       const { msi, run, counters, domain } = makeMachine({ hwsize: 4, slots });
       const before = counters();
       const model = new Set<number>();

@@ -63,17 +63,22 @@ export class MsiSlots {
   #takeAnySlot(index: number | 'any'): Result<MsiSlot, 'ENOSPC' | 'ENOMEM'> {
     const slot = this.#domain.slots.alloc();
     if (!slot.ok) return slot;
-    if (index === 'any') this.#indices ??= this.#makeIndices();
-    const own = index === 'any' ? this.#indices?.alloc() : this.#indices?.reserve(index);
-    if (own === undefined) return ok({ index: index as number, hwirq: slot.value });
+    const own = this.#takeIndex(index);
     if (own.ok) return ok({ index: own.value, hwirq: slot.value });
     this.#domain.slots.free(slot.value);
     return fail('ENOMEM', own.message);
   }
 
-  #makeIndices(): IdAllocator {
-    const indices = new IdAllocator(this.#state, `${this.#name}/indices`, { first: 0, end: MSI_MAX_HWSIZE });
-    for (const index of this.#taken.keys()) indices.reserve(index);
-    return indices;
+  #takeIndex(index: number | 'any'): Result<number> {
+    if (index !== 'any') return this.#indices?.reserve(index) ?? ok(index);
+    const indices = this.#indices ?? new IdAllocator(this.#state, `${this.#name}/indices`, { first: 0, end: MSI_MAX_HWSIZE });
+    // Made now: those that are taken, which it does not know of yet.
+    for (const taken of this.#indices === null ? this.#taken.keys() : []) {
+      const known = indices.reserve(taken);
+      if (!known.ok) return known;
+    }
+    const own = indices.alloc();
+    if (own.ok) this.#indices = indices;
+    return own;
   }
 }

@@ -41,11 +41,13 @@ export class VectorMatrix {
   readonly counters: MatrixCounters;
   readonly #cpus: readonly Cpu[];
   readonly #system: Uint32Array;
+  readonly #state: StatePort;
 
   /** Vectors `first` (inclusive) to `end` (exclusive) are given out, but for `system`. No CPU is online. */
   constructor(state: StatePort, name: string, options: { cpus: number; first: number; end: number; system: readonly number[] }) {
     this.first = options.first;
     this.end = options.end;
+    this.#state = state;
     this.counters = state.record<MatrixCounters>(`${name}/matrix`, { globalAvailable: 0, globalReserved: 0, totalAllocated: 0, onlineMaps: 0 });
     this.#system = state.words(`${name}/matrix/system`, WORDS);
     for (const vector of options.system) setBit(this.#system, vector);
@@ -98,7 +100,7 @@ export class VectorMatrix {
     if (mask === 0n) return fail('EINVAL', 'a vector on no CPU');
     const cpu = this.#bestCpu(mask);
     const vector = cpu === -1 ? -1 : this.#freeVector(cpu);
-    if (vector === -1) return fail('ENOSPC', `no vector is left on CPUs ${cpusOf(mask).join(',')}`);
+    if (vector === -1 || !this.#state.grant('vector')) return fail('ENOSPC', `no vector is left on CPUs ${cpusOf(mask).join(',')}`);
     const { map, allocMap } = this.#at(cpu);
     setBit(allocMap, vector);
     map.allocated += 1;
@@ -126,7 +128,7 @@ export class VectorMatrix {
     const done: VectorTarget[] = [];
     for (const cpu of cpusOf(mask)) {
       const vector = this.#cpus[cpu] === undefined ? -1 : this.#freeVector(cpu);
-      if (vector === -1) {
+      if (vector === -1 || !this.#state.grant('vector')) {
         for (const each of done) this.#unkeep(each.cpu, each.vector);
         return fail('ENOSPC', `CPU ${cpu} has no vector to keep for a managed interrupt`);
       }

@@ -1,11 +1,12 @@
 // Which calls a package offers: what a table that claims to cover all of them is compared with.
 
 /**
- * The names of the functions of `exports` and, for its classes, `new Class`, `Class.method` and `Class.property` where a
+ * The names of the functions of `exports`, of those in its objects and, for its classes, `new Class`, `Class.method` and `Class.property` where a
  * property is a function. Every exported class needs one of its objects in `instances`, to look at.
  */
 export function publicCalls(exports: Readonly<Record<string, unknown>>, instances: readonly object[]): string[] {
   return Object.entries(exports).flatMap(([name, exported]) => {
+    if (typeof exported === 'object' && exported !== null) return functionsOf(exported).map((method) => `${name}.${method}`);
     if (typeof exported !== 'function') return [];
     if (!isClass(exported)) return [name];
     const instance = instances.find(({ constructor }) => constructor === exported);

@@ -26,6 +26,8 @@ export { procInterrupts, procInterruptsText } from './proc-interrupts.ts';
 export type { ActivateErrno, AllocErrno, IrqDomainOps, IrqDomainOptions, IrqFwSpec, LevelData } from './domain.ts';
 export { IrqDomain } from './domain.ts';
 export { irqDomainAllocIrq, irqDomainFreeIrq } from './domain-alloc.ts';
+export type { DomainRow, IrqRow, LevelRow } from './domains-dump.ts';
+export { domainRows, domainsText, irqRow, irqText } from './domains-dump.ts';
 export { irqCreateFwspecMapping, irqFindMatchingFwspec } from './fwspec.ts';
 export { msiDomainSetAffinity } from './msi-affinity.ts';
 export type { MsiAllocErrno } from './msi-alloc.ts';

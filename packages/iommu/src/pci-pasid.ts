@@ -4,16 +4,11 @@ import { bit, bits, fail, ok, register } from '@siov/base';
 import type { Result, Steps } from '@siov/base';
 import { readRegister, writeRegister } from '@siov/device';
 import type { PciDevice } from '@siov/device';
+import { findExtendedCapability } from './pci-extended-capability.ts';
 
 const SOURCE = 'PCI Express 5.0';
-const FIRST_EXTENDED_CAPABILITY = 0x100;
 const PASID_CAPABILITY = 0x1b;
 
-const ExtendedHeader = register('Extended capability header', { offset: 0, source: `${SOURCE} 7.6.3` }, {
-  id: bits(15, 0),
-  version: bits(19, 16),
-  next: bits(31, 20),
-});
 const PasidCapability = register('PASID capability', { offset: 4, width: 16, source: `${SOURCE} 7.8.8.2` }, {
   executeSupported: bit(1),
   privilegedSupported: bit(2),
@@ -28,17 +23,21 @@ const PasidControl = register('PASID control', { offset: 6, width: 16, source: `
 /** Enables requests with PASID, privileged ones too where the function has them. `ENODEV`: no such capability. */
 export function* enablePciPasid(device: PciDevice): Steps<Result<void, 'ENODEV'>> {
   const { config } = device.resources;
-  // Each capability takes at least 8 of 3840 bytes: a longer list is a loop.
-  let at = FIRST_EXTENDED_CAPABILITY;
-  for (let left = 480; at !== 0 && left > 0; left--) {
-    const header = yield* readRegister(config, ExtendedHeader, at);
-    if (ExtendedHeader.id.get(header) === PASID_CAPABILITY) {
-      const capability = yield* readRegister(config, PasidCapability, at);
-      const privilegedEnable = PasidCapability.privilegedSupported.get(capability);
-      yield* writeRegister(config, PasidControl, PasidControl.of({ enable: 1, privilegedEnable }), at);
-      return ok();
-    }
-    at = ExtendedHeader.next.get(header);
-  }
+  const at = yield* findExtendedCapability(device, PASID_CAPABILITY);
+  if (at === 0) return noCapability(device);
+  const capability = yield* readRegister(config, PasidCapability, at);
+  const privilegedEnable = PasidCapability.privilegedSupported.get(capability);
+  yield* writeRegister(config, PasidControl, PasidControl.of({ enable: 1, privilegedEnable }), at);
+  return ok();
+}
+
+/** pci_max_pasids(), as a width: bits of PASID the function sends. `ENODEV`: no such capability. */
+export function* pciPasidWidth(device: PciDevice): Steps<Result<number, 'ENODEV'>> {
+  const at = yield* findExtendedCapability(device, PASID_CAPABILITY);
+  if (at === 0) return noCapability(device);
+  return ok(PasidCapability.maxPasidWidth.get(yield* readRegister(device.resources.config, PasidCapability, at)));
+}
+
+function noCapability(device: PciDevice): Result<never, 'ENODEV'> {
   return fail('ENODEV', `${device.name} has no PASID capability`);
 }

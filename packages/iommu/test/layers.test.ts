@@ -1,9 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { IrqCore } from '@siov/irq';
 import { composeRemappableMsg, Iommu } from '../src/index.ts';
 import { noTrace, runToCompletion } from '@siov/base';
-import { machine, RID, value } from './machine.ts';
+import { RID } from './machine.ts';
 import { remapped } from './remapped.ts';
 
 /** Package -> files of `folder` that import it. */
@@ -22,9 +21,12 @@ test('R22: PASID management knows no interrupts: only interrupt remapping import
   expect(own.get('@siov/irq')).toEqual(['interrupt-remapping.ts', 'remappable-message.ts', 'remapping-domain.ts']);
 });
 
-test('R22: the irq core imports no IOMMU, and has no word of PASIDs in what it does', () => {
+test('R22: the irq core imports no IOMMU, and does not know the word PASID', () => {
+  const folder = new URL('../../irq/src', import.meta.url);
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'));
+  expect(files).toContain('core.ts');
   expect(imports('../../irq/src').has('@siov/iommu')).toBe(false);
-  expect(Object.getOwnPropertyNames(IrqCore.prototype).filter((name) => /pasid/i.test(name))).toEqual([]);
+  expect(files.filter((file) => /pasid/i.test(readFileSync(`${folder.pathname}/${file}`, 'utf8')))).toEqual([]);
 });
 
 test('a descriptor’s double word to the interrupt range, without PASID, meets the same checks as a message', () => {
@@ -39,5 +41,5 @@ test('a descriptor’s double word to the interrupt range, without PASID, meets 
   };
   expect([send(RID, 0), handled]).toEqual([true, ['dsa0 0']]);
   expect([send(0x6a02, 0), remapping.lastFault?.reason, handled.length]).toEqual([true, 'source-id', 1]);
-  expect([send(RID, 0, 5), handled.length, value(machine().iommu.probeDevice(pf))]).toEqual([false, 1, undefined]);
+  expect([send(RID, 0, 5), handled.length]).toEqual([false, 1]);
 });

@@ -155,13 +155,12 @@ describe('freeIrq', () => {
     const yields = countYields(counting.executor, counting.agent, freeIrq(counting.core, counting.virq, counting.request.devId));
     for (let at = 0; at < yields; at++) {
       // The chip wipes the message at shut-down, as the IMS chip does.
-      const { core, run, request, virq, fire, handled, executor, table } = withInterrupt();
-      Object.assign(table, {
-        *irqShutdown(this: typeof table, data: Parameters<typeof table.irqMask>[0]): Steps<void> {
-          yield* this.irqMask(data);
-          yield* this.irqWriteMsiMsg(data, { addressLo: 0, addressHi: 0, data: 0 });
+      const { core, run, request, virq, fire, handled, executor } = withInterrupt({ chip: (table) => ({
+        *irqShutdown(data) {
+          yield* table.irqMask(data);
+          yield* table.irqWriteMsiMsg(data, { addressLo: 0, addressHi: 0, data: 0 });
         },
-      });
+      }) });
       run(requestIrq(core, virq, request));
       const results: unknown[] = [];
       run(intruded(freeIrq(core, virq, request.devId), (yielded) => {

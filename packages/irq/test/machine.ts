@@ -4,13 +4,15 @@ import { Executor, ModelClock, ModelError, must, noTrace, plainState, point } fr
 import type { Agent, StatePort, Steps } from '@siov/base';
 import { Device } from '@siov/device';
 import { IrqCore, MsiDomain, parseVectorMsg, setMsiDomain, VectorDomain } from '../src/index.ts';
-import type { IrqAffinityDesc, IrqData, MsiChip, MsiDomainTemplate, MsiMsg, VectorDomainOptions } from '../src/index.ts';
+import type { IrqAffinityDesc, IrqChip, IrqData, MsiChip, MsiDomainTemplate, MsiMsg, VectorDomainOptions } from '../src/index.ts';
 
 const access = point('register', 'table access');
 
 /** A table of messages with a mask and a pending bit each, as MSI-X and IMS have. */
 export class MessageTable implements MsiChip {
   readonly name = 'TABLE';
+  /** As the chip of PCI MSI-X: messages cannot storm, and one being unmasked is not rewritten. */
+  readonly flags = { oneshotSafe: true, affinityPreStartup: true };
   readonly entries: { message: MsiMsg; masked: boolean; pending: boolean }[];
   /** What was written, in order: `mask 0`, `message 0`. */
   readonly log: string[] = [];
@@ -64,13 +66,15 @@ export interface MachineOptions {
   readonly hwsize?: number;
   readonly slots?: 'by-index' | 'any';
   readonly template?: Partial<MsiDomainTemplate<null>>;
+  /** Callbacks of another chip for the table: the domain takes them when it is made. */
+  readonly chip?: (table: MessageTable) => Partial<IrqChip>;
   readonly vectors?: VectorDomainOptions;
   readonly state?: StatePort;
   /** Runs the CPUs and threads instead of the executor. */
   readonly spawn?: (agent: Agent, steps: Steps<unknown>) => void;
 }
 
-export function makeMachine({ cpus = 2, nrIrqs = 64, hwsize = 4, slots = 'any', template = {}, spawn, state = plainState, vectors: vectorOptions = {} }: MachineOptions = {}) {
+export function makeMachine({ cpus = 2, nrIrqs = 64, hwsize = 4, slots = 'any', template = {}, spawn, state = plainState, vectors: vectorOptions = {}, chip }: MachineOptions = {}) {
   const executor = new Executor();
   const start = spawn ?? ((agent: Agent, steps: Steps<unknown>) => executor.spawn(agent, steps));
   const clock = new ModelClock(state);
@@ -84,6 +88,7 @@ export function makeMachine({ cpus = 2, nrIrqs = 64, hwsize = 4, slots = 'any', 
     if (target === -1) throw new ModelError('the device sent what is no interrupt message');
     vectors.raise(target >>> 8, target & 0xff);
   });
+  Object.assign(table, chip?.(table));
   const owner = new Device('dev0', { state, requesterId: 8 });
   const domain = new MsiDomain<null>(core, owner, vectors.domain, { name: 'TABLE', chip: table, hwsize, slots, ...template });
   const msi = must(setMsiDomain(core, owner, domain), 'the device’s domain');

@@ -1,0 +1,4 @@
+// For tests of chips and domains built on this package: what each has to satisfy, whatever its hardware. Made of plain
+// functions that throw, so that any test runner can run them.
+export type { ChipRig, StoredEntry, TestFunction } from './testing-irq-chip.ts';
+export { irqChipContract } from './testing-irq-chip.ts';

@@ -52,7 +52,11 @@ function perform(audited: ReturnType<typeof makeAudited>, { op, which, index, sl
     else if (op === 'free-irq') host.run(freeIrq(host.core, virq, name));
     else if (op === 'disable') host.run(disableIrqNosync(host.core, virq));
     else if (op === 'enable') host.run(enableIrq(host.core, virq));
-    else if (op === 'move') host.run(irqSetAffinity(host.core, virq, slot % 2 === 0 ? 1n : 2n));
+    else if (op === 'move') {
+      host.run(irqSetAffinity(host.core, virq, slot % 2 === 0 ? 1n : 2n));
+      // Time for the move before it to end.
+      host.clock.advance(1000);
+    }
     else host.run(mdev.msi.freeIrqsRange(index, index));
   }
   host.executor.settle();

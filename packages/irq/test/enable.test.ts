@@ -127,7 +127,7 @@ describe('synchronize_irq', () => {
     executor.spawn({ name: 'cpu0', layer: 'irq' }, steps as never);
     executor.settle();
     const ended: string[] = [];
-    function* waiter(name: string, call: typeof synchronizeIrq | typeof synchronizeHardirq) { ended.push(`${name} ${yield* call(core, virq)}`); }
+    function* waiter(name: string, call: typeof synchronizeIrq | typeof synchronizeHardirq) { ended.push(`${name} ${String(yield* call(core, virq))}`); }
     executor.spawn({ name: 'w1', layer: 'x' }, waiter('hard', synchronizeHardirq));
     executor.spawn({ name: 'w2', layer: 'x' }, waiter('all', synchronizeIrq));
     executor.spawn({ name: 'w3', layer: 'x' }, (function* () { yield* disableIrq(core, virq); ended.push('disabled'); })());

@@ -54,7 +54,9 @@ describe('an interrupt that need not wait', () => {
 
   test('nor for one that wakes a thread which is due already', () => {
     const { core, run, vectors, virq, vector, cpu } = machine();
-    run(requestThreadedIrq(core, virq, { name: 't', devId: 1, *thread() { return 'handled'; } }));
+    run(requestThreadedIrq(core, virq, { name: 't', devId: 1, shared: true, *thread() { return 'handled'; } }));
+    // Else nobody would have handled any of them, and the interrupt would be disabled as stuck.
+    run(requestIrq(core, virq, { name: 'h', devId: 2, shared: true, handler: () => 'handled' }));
     const target = vector();
     const grown = growth(() => {
       for (let each = 0; each < ROUND; each++) {
@@ -62,7 +64,8 @@ describe('an interrupt that need not wait', () => {
         cpu.next();
       }
     });
-    expect(core.desc(virq)?.state.threadsActive).toBe(1);
+    expect(core.desc(virq)?.state).toMatchObject({ threadsActive: 1, depth: 0 });
+    expect(core.desc(virq)?.counts[0]).toBe(41 * ROUND);
     expect(grown).toBeLessThan(40_000);
   });
 });

@@ -8,8 +8,11 @@ import type { AskedInSource } from './resource-scan.ts';
 /** By the call's name, with a case in brackets where one call has several: `requestIrq [threaded]`. */
 export type SweepTable = Readonly<Record<string, SweptCall>>;
 
-/** Pieces of state with such names grow only with requests for the resource; or without any, and why. */
-export type GrowthRule = readonly [pieces: RegExp, because: { readonly resource: string } | { readonly none: string }];
+/**
+ * Pieces of state with such names grow only with requests for the resource; or without any, and why. In every call, or in
+ * those with such names. The first rule that fits counts.
+ */
+export type GrowthRule = readonly [pieces: RegExp, because: { readonly resource: string } | { readonly none: string }, calls?: RegExp];
 
 export class SweepRun {
   readonly #table: SweepTable;
@@ -56,24 +59,31 @@ export class SweepRun {
   /** What grew in a call without being asked for, and rules that nothing needs. */
   unasked(rules: readonly GrowthRule[]): { grown: string[]; idle: string[] } {
     const used = new Set<GrowthRule>();
-    const grown = this.calls.flatMap((call) => {
-      const { growth, requests } = this.report(call);
-      return growth.filter((each) => !backed(each, requests, rules, used)).map(({ name, by }) => `${call}: ${name} by ${by}`);
-    });
+    const grown = this.calls.flatMap((call) => unbacked(call, this.report(call), rules, used).map((piece) => `${call}: ${piece}`));
     return { grown, idle: rules.filter((rule) => !used.has(rule)).map(([pieces]) => String(pieces)) };
   }
 }
 
-function backed({ name, by }: Growth, requests: readonly string[], rules: readonly GrowthRule[], used: Set<GrowthRule>): boolean {
+function unbacked(call: string, { growth, requests }: SweepReport, rules: readonly GrowthRule[], used: Set<GrowthRule>): string[] {
   const count = (resource: string) => requests.filter((each) => each === resource).length;
-  const ids = /^ids\/(.*)\/count$/.exec(name)?.[1];
-  // Ids that come with an allocator of their own are none that were taken.
-  if (ids !== undefined && by <= count(ids)) return true;
-  const rule = rules.find(([pieces]) => pieces.test(name));
-  if (rule === undefined) return false;
-  used.add(rule);
-  const [, because] = rule;
-  return 'none' in because || by <= count(because.resource);
+  return alike(growth).flatMap(({ name, by }) => {
+    const ids = /^ids\/(.*)\/count$/.exec(name)?.[1];
+    const rule = rules.find(([pieces, , calls]) => pieces.test(name) && calls?.test(call) !== false);
+    if (rule !== undefined) used.add(rule);
+    const because = rule?.[1] ?? { resource: ids ?? '' };
+    return 'none' in because || by <= count(because.resource) ? [] : [`${name} by ${by}`];
+  });
+}
+
+/** Pieces whose names differ in numbers only, as one; an id allocator's bitmaps come with its count. */
+function alike(growth: readonly Growth[]): Growth[] {
+  const found = new Map<string, Growth>();
+  for (const { name, by } of growth) {
+    if (/^new ids\/.*\/bitmap\d+$/.test(name)) continue;
+    const kind = name.replace(/\d+/g, '#');
+    found.set(kind, { name, by: by + (found.get(kind)?.by ?? 0) });
+  }
+  return [...found.values()];
 }
 
 function withoutCase(call: string): string {

@@ -51,7 +51,7 @@ function missing(): never {
 
 const make = (leaks?: string) => (state: ObservedState) => {
   const cinema = new Cinema(state, leaks);
-  return { cinema, run: runToCompletion, outside: () => cinema.lamps };
+  return { state, cinema, run: runToCompletion, outside: () => cinema.lamps };
 };
 const book = (leaks?: string) => takes(make(leaks), ({ cinema }) => cinema.book());
 const leave = takesNothing('gives back', make(), ({ cinema }) => { runToCompletion(cinema.book()); cinema.leave(1); });
@@ -133,6 +133,9 @@ describe('a table of calls', () => {
 
   test('names what grows without being asked for, and rules that nothing needs', () => {
     expect(new SweepRun(exact).unasked(rules)).toEqual({ grown: [], idle: [] });
+    const wide = takes(make(), ({ cinema, state }) => { state.map('tickets 1'); state.map('tickets 2'); return cinema.book(); });
+    expect(new SweepRun({ wide }).unasked([[/tickets/, { resource: 'ticket' }]]).grown).toEqual(['wide: new tickets 2 by 2']);
+    expect(new SweepRun({ wide }).unasked([[/tickets/, { none: 'wide is so' }, /^wide$/], [/^y$/, { none: '' }, /^x$/]])).toEqual({ grown: [], idle: ['/^y$/'] });
     expect(new SweepRun(exact).unasked([[/^tickets$/, { resource: 'paper' }], [/^new /, { none: 'the house' }], [/^x$/, { none: '' }]])).toEqual({
       grown: ['Cinema.book: tickets by 1'],
       idle: ['/^x$/'],

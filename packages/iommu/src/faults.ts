@@ -2,6 +2,7 @@
 // overflow flag when they are full (VT-d 7.2.1, 10.4.9, 10.4.14; drivers/iommu/intel/dmar.c dmar_fault()).
 import { bit, bits, register } from '@siov/base';
 import type { StatePort } from '@siov/base';
+import { wordAt } from './words.ts';
 
 const SOURCE = 'VT-d 10.4.14';
 /** One record is 128 bits: four words. */
@@ -97,10 +98,10 @@ export class FaultLog {
     if (!this.pending) return null;
     const { InfoLo, InfoHi, Source, Reason } = FaultRecordWords;
     const at = this.#state.oldest * 4;
-    const source = Source.image(this.#words[at + 2] ?? 0);
-    const reason = Reason.image(this.#words[at + 3] ?? 0);
-    const high = InfoHi.info.get(InfoHi.image(this.#words[at + 1] ?? 0));
-    const low = InfoLo.info.get(InfoLo.image(this.#words[at] ?? 0));
+    const source = Source.image(wordAt(this.#words, at + 2));
+    const reason = Reason.image(wordAt(this.#words, at + 3));
+    const high = InfoHi.info.get(InfoHi.image(wordAt(this.#words, at + 1)));
+    const low = InfoLo.info.get(InfoLo.image(wordAt(this.#words, at)));
     this.#words[at + 3] = Reason.fault.set(reason, 0);
     this.#state.oldest = (this.#state.oldest + 1) % this.#records;
     return {
@@ -120,6 +121,6 @@ export class FaultLog {
 
   #full(index: number): boolean {
     const { Reason } = FaultRecordWords;
-    return Reason.fault.get(Reason.image(this.#words[index * 4 + 3] ?? 0)) === 1;
+    return Reason.fault.get(Reason.image(wordAt(this.#words, index * 4 + 3))) === 1;
   }
 }

@@ -10,6 +10,7 @@ import { PostedInterrupts } from './posted-interrupts.ts';
 import { COMPATIBILITY, NO_INTERRUPT, parseRemappableMsg } from './remappable-message.ts';
 import { RemappingDomain } from './remapping-domain.ts';
 import type { RemappedEntry, RemappedVectors } from './remapping-domain.ts';
+import { wordAt } from './words.ts';
 
 /** VT-d fault reasons of blocked interrupt requests (drivers/iommu/intel/dmar.c, irq_remap_fault_reasons[]). */
 export const IR_FAULT = {
@@ -111,17 +112,17 @@ export class InterruptRemapping {
     const words = this.#words;
     const at = index * Irte.WORDS;
     const { Low, Source } = Irte;
-    const low = (words[at] ?? 0) as typeof Low.reset;
+    const low = wordAt(words, at) as typeof Low.reset;
     if (Low.present.get(low) === 0) return this.#entryFault('entry-not-present', requesterId, index);
-    const source = (words[at + 2] ?? 0) as typeof Source.reset;
+    const source = wordAt(words, at + 2) as typeof Source.reset;
     const validation = Source.validation.get(source);
     const isPosted = Low.posted.get(low) === 1;
     if (validation === VALIDATION.reserved || (isPosted && this.#options.posted === false)) return this.#entryFault('reserved-entry-bits', requesterId, index);
     if (!mayUse(validation, Source.qualifier.get(source), Source.sourceId.get(source), requesterId)) return this.#entryFault('source-id', requesterId, index);
     const vector = Low.vector.get(low);
     // The second word is all destination, or all address.
-    if (isPosted) this.posted.post(words[at + 3] ?? 0, words[at + 1] ?? 0, vector, Low.urgent.get(low) === 1);
-    else this.#raise(words[at + 1] ?? 0, vector);
+    if (isPosted) this.posted.post(wordAt(words, at + 3), wordAt(words, at + 1), vector, Low.urgent.get(low) === 1);
+    else this.#raise(wordAt(words, at + 1), vector);
   }
 
   #raise(cpu: number, vector: number): void {
@@ -148,7 +149,7 @@ export class InterruptRemapping {
   /** A fault that the entry may keep quiet about (FPD). */
   #entryFault(reason: InterruptFault['reason'], requesterId: number, index: number): void {
     const { Low } = Irte;
-    if (Low.faultDisable.get(Low.image(this.#words[index * Irte.WORDS] ?? 0)) === 0) this.#fault(reason, requesterId, index);
+    if (Low.faultDisable.get(Low.image(wordAt(this.#words, index * Irte.WORDS))) === 0) this.#fault(reason, requesterId, index);
   }
 
   #fault(reason: InterruptFault['reason'], requesterId: number, index: number | null): void {

@@ -1,6 +1,7 @@
 // Entries of the interrupt-remapping table (IRTE), 128 bits: where an interrupt goes, and who may send it (VT-d 9.9, 9.10;
 // the field layout is from memory of the specification and of include/linux/dmar.h).
 import { bit, bits, register } from '@siov/base';
+import { wordAt } from './words.ts';
 
 const REMAPPED = 'VT-d 9.9';
 const POSTED = 'VT-d 9.10';
@@ -85,13 +86,13 @@ export type IrteContent = IrteSource & { readonly faultDisable: boolean } & (
 
 export function readIrte(words: Uint32Array, index: number): IrteContent {
   const at = index * Irte.WORDS;
-  const low = Irte.Low.decode(Irte.Low.image(words[at] ?? 0));
-  const { sourceId, qualifier, validation } = Irte.Source.decode(Irte.Source.image(words[at + 2] ?? 0));
+  const low = Irte.Low.decode(Irte.Low.image(wordAt(words, at)));
+  const { sourceId, qualifier, validation } = Irte.Source.decode(Irte.Source.image(wordAt(words, at + 2)));
   const common = { sourceId, qualifier, validation, faultDisable: low.faultDisable === 1 };
   if (low.present === 0) return { ...common, mode: 'not-present' };
-  const second = words[at + 1] ?? 0;
+  const second = wordAt(words, at + 1);
   if (low.posted === 0) return { ...common, mode: 'remapped', cpu: Irte.Destination.destination.get(Irte.Destination.image(second)), vector: low.vector };
-  const high = Irte.DescriptorHi.address.get(Irte.DescriptorHi.image(words[at + 3] ?? 0));
+  const high = Irte.DescriptorHi.address.get(Irte.DescriptorHi.image(wordAt(words, at + 3)));
   const page = Irte.DescriptorLo.address.get(Irte.DescriptorLo.image(second));
   return { ...common, mode: 'posted', descriptor: (BigInt(high) << 32n) | (BigInt(page) << 6n), vector: low.vector, urgent: low.urgent === 1 };
 }

@@ -2,6 +2,7 @@
 // on (VT-d 5.2.3, 9.11; struct pi_desc of arch/x86/kvm; the layout is from memory of both).
 import { bit, bits, fail, IdAllocator, ok, register } from '@siov/base';
 import type { Result, StatePort } from '@siov/base';
+import { wordAt } from './words.ts';
 
 /** Who delivers the notification: the local APICs. */
 export interface Notifier {
@@ -87,11 +88,11 @@ export class PostedInterrupts {
     if (addressHi !== BASE_HI || !this.#ids.has(id)) return false;
     const { words } = this;
     const at = id * WORDS;
-    words[at + (vector >>> 5)] = (words[at + (vector >>> 5)] ?? 0) | (1 << (vector & 31));
-    const control = (words[at + CONTROL] ?? 0) as typeof PostedControl.reset;
+    words[at + (vector >>> 5)] = wordAt(words, at + (vector >>> 5)) | (1 << (vector & 31));
+    const control = wordAt(words, at + CONTROL) as typeof PostedControl.reset;
     if (PostedControl.outstanding.get(control) === 1 || (PostedControl.suppress.get(control) === 1 && !urgent)) return true;
     words[at + CONTROL] = PostedControl.outstanding.set(control, 1);
-    this.#notifier.raise(words[at + DESTINATION] ?? 0, PostedControl.vector.get(control));
+    this.#notifier.raise(wordAt(words, at + DESTINATION), PostedControl.vector.get(control));
     return true;
   }
 }
@@ -144,14 +145,14 @@ export class PostedInterruptDescriptor {
     this.#set(PostedControl.outstanding.set(this.#control, 0));
     const vectors: number[] = [];
     for (let vector = 0; vector < 256; vector++) {
-      if ((((this.#words[this.#at + (vector >>> 5)] ?? 0) >>> (vector & 31)) & 1) === 1) vectors.push(vector);
+      if (((wordAt(this.#words, this.#at + (vector >>> 5)) >>> (vector & 31)) & 1) === 1) vectors.push(vector);
     }
     this.#words.fill(0, this.#at, this.#at + CONTROL);
     return vectors;
   }
 
   get #control(): typeof PostedControl.reset {
-    return PostedControl.image(this.#words[this.#at + CONTROL] ?? 0);
+    return PostedControl.image(wordAt(this.#words, this.#at + CONTROL));
   }
 
   #set(image: typeof PostedControl.reset): void {

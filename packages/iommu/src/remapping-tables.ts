@@ -5,6 +5,7 @@ import type { Result, StatePort } from '@siov/base';
 import { ContextEntry, DirectoryEntry, FOUR_LEVELS, LegacyContextEntry, PasidEntry, PASIDS_PER_TABLE, RootEntry, TRANSLATION_TYPE } from './table-entries.ts';
 import type { TranslationType } from './table-entries.ts';
 import { addressOf, pageOf, TableMemory } from './table-memory.ts';
+import { wordAt } from './words.ts';
 
 /** What an entry says of an address space. */
 export interface EntryTarget {
@@ -58,7 +59,7 @@ export class RemappingTables {
     const directory = this.#directory(requesterId);
     context.fill(0, at, at + ContextEntry.WORDS);
     for (let each = 0; each < directory.words.length; each += DirectoryEntry.WORDS) {
-      const entry = DirectoryEntry.Low.image(directory.words[each] ?? 0);
+      const entry = DirectoryEntry.Low.image(wordAt(directory.words, each));
       if (DirectoryEntry.Low.present.get(entry) === 1) this.memory.free(addressOf(DirectoryEntry.Low.table.get(entry)));
     }
     this.memory.free(directory.address);
@@ -70,12 +71,12 @@ export class RemappingTables {
     const directory = this.#directory(requesterId).words;
     const slot = (pasid >>> 6) * DirectoryEntry.WORDS;
     const { Low } = DirectoryEntry;
-    if (Low.present.get(Low.image(directory[slot] ?? 0)) === 0) {
+    if (Low.present.get(Low.image(wordAt(directory, slot))) === 0) {
       const table = this.memory.alloc(PASIDS_PER_TABLE * PasidEntry.WORDS);
       if (!table.ok) return table;
       directory[slot] = Low.of({ present: 1, table: pageOf(table.value) });
     }
-    const table = this.memory.at(addressOf(Low.table.get(Low.image(directory[slot] ?? 0))));
+    const table = this.memory.at(addressOf(Low.table.get(Low.image(wordAt(directory, slot)))));
     const at = (pasid & (PASIDS_PER_TABLE - 1)) * PasidEntry.WORDS;
     const first = target.type === 'first-level';
     const page = pageOf(target.address);
@@ -97,7 +98,7 @@ export class RemappingTables {
     if (!this.scalable) return this.#clearLegacy(requesterId);
     const directory = this.#directory(requesterId).words;
     const { Low } = DirectoryEntry;
-    const table = this.memory.at(addressOf(Low.table.get(Low.image(directory[(pasid >>> 6) * DirectoryEntry.WORDS] ?? 0))));
+    const table = this.memory.at(addressOf(Low.table.get(Low.image(wordAt(directory, (pasid >>> 6) * DirectoryEntry.WORDS)))));
     const at = (pasid & (PASIDS_PER_TABLE - 1)) * PasidEntry.WORDS;
     table.fill(0, at, at + PasidEntry.WORDS);
     table[at] = PasidEntry.Low.of({ faultDisable: Number(faultDisable) });
@@ -125,7 +126,7 @@ export class RemappingTables {
   #contextTable(requesterId: number): Result<Uint32Array, 'ENOMEM'> {
     const { Lower } = RootEntry;
     const at = this.#rootWord(requesterId);
-    if (Lower.present.get(Lower.image(this.root[at] ?? 0)) === 0) {
+    if (Lower.present.get(Lower.image(wordAt(this.root, at))) === 0) {
       const made = this.memory.alloc(this.scalable ? 128 * ContextEntry.WORDS : 256 * LegacyContextEntry.WORDS);
       if (!made.ok) return made;
       this.root[at] = Lower.of({ present: 1, contextTable: pageOf(made.value) });
@@ -135,7 +136,7 @@ export class RemappingTables {
 
   #existingContext(requesterId: number): Uint32Array {
     const { Lower } = RootEntry;
-    return this.memory.at(addressOf(Lower.contextTable.get(Lower.image(this.root[this.#rootWord(requesterId)] ?? 0))));
+    return this.memory.at(addressOf(Lower.contextTable.get(Lower.image(wordAt(this.root, this.#rootWord(requesterId))))));
   }
 
   /** Lower and upper halves of a root entry have the same fields. */
@@ -145,7 +146,7 @@ export class RemappingTables {
 
   #directory(requesterId: number): { address: number; words: Uint32Array } {
     const { Low } = ContextEntry;
-    const entry = Low.image(this.#existingContext(requesterId)[(requesterId & 0x7f) * ContextEntry.WORDS] ?? 0);
+    const entry = Low.image(wordAt(this.#existingContext(requesterId), (requesterId & 0x7f) * ContextEntry.WORDS));
     const address = addressOf(Low.directory.get(entry));
     return { address, words: this.memory.at(address) };
   }

@@ -4,6 +4,7 @@ import { ContextEntry, DirectoryEntry, LegacyContextEntry, PasidEntry, PASIDS_PE
 import type { TranslationType } from './table-entries.ts';
 import { addressOf } from './table-memory.ts';
 import type { RemappingTables } from './remapping-tables.ts';
+import { wordAt } from './words.ts';
 
 /** Fault reasons (drivers/iommu/intel/dmar.c, dma_remap_fault_reasons[] and dma_remap_sm_fault_reasons[]). */
 export const DMA_FAULT = {
@@ -53,21 +54,21 @@ export function walk(tables: RemappingTables, requesterId: number, pasid: number
 
 function walkScalable({ root, memory }: RemappingTables, requesterId: number, pasid: number | null): WalkTarget | WalkFault {
   const half = (requesterId & 0x80) === 0 ? RootEntry.Lower : RootEntry.Upper;
-  const bus = half.image(root[(requesterId >>> 8) * RootEntry.WORDS + half.offset / 4] ?? 0) as typeof RootEntry.Lower.reset & typeof RootEntry.Upper.reset;
+  const bus = half.image(wordAt(root, (requesterId >>> 8) * RootEntry.WORDS + half.offset / 4)) as typeof RootEntry.Lower.reset & typeof RootEntry.Upper.reset;
   if (half.present.get(bus) === 0) return { fault: 'root-not-present', silent: false };
 
   const contexts = memory.at(addressOf(half.contextTable.get(bus)));
   const at = (requesterId & 0x7f) * ContextEntry.WORDS;
   const { Low, RidPasid } = ContextEntry;
-  const context = Low.image(contexts[at] ?? 0);
+  const context = Low.image(wordAt(contexts, at));
   const contextSilent = Low.faultDisable.get(context) === 1;
   if (Low.present.get(context) === 0) return { fault: 'context-not-present', silent: contextSilent };
   if (pasid !== null && Low.pasidEnable.get(context) === 0) return { fault: 'pasid-not-enabled', silent: contextSilent };
-  const id = pasid ?? RidPasid.ridPasid.get(RidPasid.image(contexts[at + 2] ?? 0));
+  const id = pasid ?? RidPasid.ridPasid.get(RidPasid.image(wordAt(contexts, at + 2)));
   if (id >= 2 ** (Low.directorySize.get(context) + 13)) return { fault: 'pasid-beyond-directory', silent: contextSilent };
 
   const directory = memory.at(addressOf(Low.directory.get(context)));
-  const table = DirectoryEntry.Low.image(directory[(id >>> 6) * DirectoryEntry.WORDS] ?? 0);
+  const table = DirectoryEntry.Low.image(wordAt(directory, (id >>> 6) * DirectoryEntry.WORDS));
   const tableSilent = contextSilent || DirectoryEntry.Low.faultDisable.get(table) === 1;
   if (DirectoryEntry.Low.present.get(table) === 0) return { fault: 'directory-entry-not-present', silent: tableSilent };
 
@@ -77,11 +78,11 @@ function walkScalable({ root, memory }: RemappingTables, requesterId: number, pa
 
 function readEntry(entries: Uint32Array, at: number, silent: boolean): WalkTarget | WalkFault {
   const { Low, Domain, FirstLevel } = PasidEntry;
-  const low = Low.image(entries[at] ?? 0);
+  const low = Low.image(wordAt(entries, at));
   const entrySilent = silent || Low.faultDisable.get(low) === 1;
   if (Low.present.get(low) === 0) return { fault: 'pasid-entry-not-present', silent: entrySilent };
-  const domainId = Domain.domainId.get(Domain.image(entries[at + 2] ?? 0));
-  const first = FirstLevel.image(entries[at + 4] ?? 0);
+  const domainId = Domain.domainId.get(Domain.image(wordAt(entries, at + 2)));
+  const first = FirstLevel.image(wordAt(entries, at + 4));
   const supervisor = FirstLevel.supervisor.get(first) === 1;
   const pgtt = Low.translationType.get(low);
   if (pgtt === TRANSLATION_TYPE['first-level']) return { type: 'first-level', address: addressOf(FirstLevel.firstLevel.get(first)), domainId, supervisor, silent: entrySilent };
@@ -92,17 +93,17 @@ function readEntry(entries: Uint32Array, at: number, silent: boolean): WalkTarge
 function walkLegacy({ root, memory }: RemappingTables, requesterId: number, pasid: number | null): WalkTarget | WalkFault {
   if (pasid !== null) return { fault: 'pasid-in-legacy-mode', silent: false };
   const { Lower } = RootEntry;
-  const bus = Lower.image(root[(requesterId >>> 8) * RootEntry.WORDS] ?? 0);
+  const bus = Lower.image(wordAt(root, (requesterId >>> 8) * RootEntry.WORDS));
   if (Lower.present.get(bus) === 0) return { fault: 'legacy-root-not-present', silent: false };
   const contexts = memory.at(addressOf(Lower.contextTable.get(bus)));
   const at = (requesterId & 0xff) * LegacyContextEntry.WORDS;
   const { Low, Domain } = LegacyContextEntry;
-  const context = Low.image(contexts[at] ?? 0);
+  const context = Low.image(wordAt(contexts, at));
   if (Low.present.get(context) === 0) return { fault: 'legacy-context-not-present', silent: Low.faultDisable.get(context) === 1 };
   return {
     type: Low.translationType.get(context) === 2 ? 'pass-through' : 'second-level',
     address: addressOf(Low.secondLevel.get(context)),
-    domainId: Domain.domainId.get(Domain.image(contexts[at + 2] ?? 0)),
+    domainId: Domain.domainId.get(Domain.image(wordAt(contexts, at + 2))),
     supervisor: false,
     silent: Low.faultDisable.get(context) === 1,
   };

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import fc from 'fast-check';
 import { ModelError, noTrace, ok, plainState } from '@siov/base';
+import { ObservedState } from '@siov/base/testing';
 import { Device } from '@siov/device';
 import { Iommu } from '../src/index.ts';
 import type { PagingDomain } from '../src/index.ts';
@@ -181,6 +182,55 @@ describe('PASIDs by number', () => {
       expect([iommu.replaceDevicePasid(space('b').domain, mdev, pasid), iommu.detachPasid(mdev, pasid), iommu.attachPasid(space('c').domain, mdev, pasid)].map(outcome)).toEqual(['EINVAL', 'EINVAL', 'EINVAL']);
     }
     expect(mdev.iommu.pasid).toBe(own);
+  });
+});
+
+describe('release', () => {
+  test('the function’s entries go with its last device, and what it attached and switched on', () => {
+    const { iommu, pf, mdevs: [a, b], space, write, state } = machine();
+    const { domain } = space('host');
+    value(iommu.enableFeature(pf, 'aux'));
+    value(iommu.attachDevice(domain, pf));
+    value(iommu.releaseDevice(pf));
+    expect([outcome(write(null)), iommu.lastFault?.reason, iommu.counters.attachments]).toEqual(['EFAULT', 'pasid-entry-not-present', 0]);
+    expect(outcome(iommu.disableFeature(pf, 'aux'))).toBe('ENODEV');
+    for (const device of [a, b]) value(iommu.releaseDevice(device));
+    expect([outcome(write(null)), iommu.lastFault?.reason, outcome(iommu.releaseDevice(b))]).toEqual(['EFAULT', 'context-not-present', 'ENODEV']);
+    value(iommu.probeDevice(pf));
+    expect(outcome(iommu.disableFeature(pf, 'aux'))).toBe('EINVAL');
+    value(iommu.attachDevice(domain, pf));
+    expect(outcome(write(null))).toBe('ok');
+    // In legacy mode there are no tables to make or free.
+    const legacy = new Iommu({ state, trace: noTrace }, { scalable: false });
+    const other = new Device('other', { state, requesterId: 7 });
+    value(legacy.probeDevice(other));
+    value(legacy.attachDevice(domain, other));
+    value(legacy.releaseDevice(other));
+    expect(legacy.counters.attachments).toBe(0);
+  });
+
+  test('all its tables are free again: coming and going does not use the memory up', () => {
+    const state = new ObservedState();
+    const { iommu, pf, mdevs, space } = machine({ state, pasidWidth: 8 });
+    for (const device of mdevs) value(iommu.releaseDevice(device));
+    const round = () => {
+      const set = value(iommu.allocSet(null, 3));
+      const { domain } = space('a');
+      for (const at of [1, 70, 140]) {
+        const pasid = value(set.alloc(at));
+        value(iommu.attachPasid(domain, pf, pasid));
+        value(iommu.detachPasid(pf, pasid));
+        value(set.free(pasid));
+      }
+      value(iommu.freeSet(set));
+      value(iommu.releaseDevice(pf));
+      value(iommu.probeDevice(pf));
+    };
+    round();
+    const before = state.snapshot();
+    round();
+    // Tables are others now, at the same addresses.
+    expect(state.changes(before).filter((name) => !/page|devices/.test(name) || name.startsWith('ids/'))).toEqual([]);
   });
 });
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import fc from 'fast-check';
-import { bufferMemory, noTrace, ok, plainState, runToCompletion } from '@siov/base';
+import { bufferMemory, Executor, noTrace, ok, plainState, recordTrace, runToCompletion } from '@siov/base';
+import type { TraceEvent } from '@siov/base';
 import { Device } from '@siov/device';
 import { DMA_FAULT, FaultLog, Iommu, PagingDomain } from '../src/index.ts';
 import type { DmaFaultReason, FaultRecord } from '../src/index.ts';
@@ -96,6 +97,16 @@ describe('DMA', () => {
       expect(outcome(write(stranger))).toBe(pasids.includes(stranger) ? 'ok' : 'EFAULT');
     }), { numRuns: 60 });
   });
+});
+
+test('requests are crossings from the device, for who traces', () => {
+  const executor = new Executor();
+  const events: TraceEvent[] = [];
+  const { iommu, pf, space } = machine({ ports: { trace: recordTrace(executor, () => 0, (event) => events.push(event)) } });
+  const { domain } = space('host');
+  value(iommu.attachDevice(domain, pf));
+  value(executor.run({ name: 'DEV', layer: 'hw' }, iommu.dma(RID).write(null, BASE, Uint8Array.of(1, 2))));
+  expect(events).toEqual([{ time: 0, agent: 'DEV', from: 'hw', to: 'iommu', operation: 'dma_write', values: { pasid: null, address: BASE, size: 2 } }]);
 });
 
 describe('the interrupt range', () => {

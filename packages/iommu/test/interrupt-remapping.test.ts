@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import fc from 'fast-check';
-import { noTrace, recordTrace } from '@siov/base';
+import { ModelError, noTrace, recordTrace } from '@siov/base';
 import type { TraceEvent } from '@siov/base';
 import { ObservedState } from '@siov/base/testing';
 import { cpuMask, freeIrq, irqSetAffinity, requestIrq } from '@siov/irq';
 import type { MsiMsg } from '@siov/irq';
 import { composeRemappableMsg, InterruptRemapping, irteText, IR_FAULT, VALIDATION, writePosted, writeRemapped } from '../src/index.ts';
-import type { InterruptFault } from '../src/index.ts';
+import type { InterruptFault, RemappedEntry } from '../src/index.ts';
 import { outcome, RID, value } from './machine.ts';
 import { remapped, withTable } from './remapped.ts';
 
@@ -23,7 +23,7 @@ describe('InterruptRemapping', () => {
     expect(counters().faults).toBe(0);
     const entry = remapping.entries()[1];
     expect(entry).toMatchObject({ index: 1, virq, sourceId: RID, qualifier: 0, validation: VALIDATION.requester, mode: 'remapped' });
-    expect(irteText(entry as never)).toMatch(/^1: irq \d+ CPU 0 vector 0x\w+, source 0x6a01 \(SVT 1, SQ 0\)$/);
+    expect(irteText(entry as RemappedEntry)).toMatch(/^1: irq \d+ CPU 0 vector 0x\w+, source 0x6a01 \(SVT 1, SQ 0\)$/);
   });
 
   test('the message says nothing of vectors: it stays the same when the interrupt is requested again', () => {
@@ -132,6 +132,32 @@ describe('InterruptRemapping', () => {
     expect([handled, remapping.lastFault?.reason]).toEqual([[], 'entry-not-present']);
     value(run(of(pf).freeIrqsAll()));
     expect(remapping.counters.entries).toBe(0);
+  });
+
+  test('debugfs shows the table’s use, and of an interrupt its entry', () => {
+    const { core, pf, request, remapping, alloc } = remapped();
+    const { virq } = request(pf, 0);
+    const { hwirq, virq: idle } = alloc(pf, 1);
+    const show = remapping.domain.ops.debugShow;
+    expect(show?.(null)).toEqual(['entries: 2 of 8, 1 present']);
+    expect(show?.(core.desc(virq)?.state.data?.parent ?? null)).toEqual([irteText(remapping.entries()[0] as RemappedEntry)]);
+    expect(irteText(remapping.entries()[hwirq] as RemappedEntry)).toBe(`${hwirq}: irq ${idle} not present`);
+  });
+
+  test('a table of a size that the handle cannot name is a programmer’s mistake', () => {
+    for (const size of [0, 65537, 1.5]) expect(() => remapped({ size })).toThrow(ModelError);
+  });
+
+  test('it can be asked for no device’s interrupt, and moves nothing that nothing below can', () => {
+    const { run, remapping, core, pf, request } = remapped();
+    const { ops } = remapping.domain;
+    const { virq } = request(pf, 0);
+    const desc = core.desc(virq);
+    const level = desc?.state.data?.parent;
+    if (desc === undefined || level === undefined || level === null || ops.alloc === undefined) throw new Error('no such interrupt');
+    expect(outcome(run(ops.alloc(level.domain, 40, null as never, desc)))).toBe('EINVAL');
+    const alone = { ...level, parent: null };
+    expect(outcome(run(level.chip.irqSetAffinity?.(alone, 1n, false) as never))).toBe('EINVAL');
   });
 
   test('R6: a full table fails the allocation, and vector, virq and slot are given back', () => {

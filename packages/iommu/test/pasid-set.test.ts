@@ -131,6 +131,33 @@ describe('a set', () => {
     expect(outcome(set.findBySpid(71))).toBe('ENOENT');
   });
 
+  test('a subscriber can take a PASID up again while it is being freed: then it stays', () => {
+    const { iommu } = machine();
+    const set = value(iommu.allocSet(MM, 8));
+    const id = value(set.alloc());
+    let again = true;
+    set.subscribe(({ event, pasid: freed }) => {
+      if (event === 'free' && again) value(set.get(freed));
+    });
+    expect([outcome(set.free(id)), set.list()]).toEqual(['EBUSY', [{ pasid: id, spid: null, references: 2 }]]);
+    value(set.put(id));
+    again = false;
+    value(set.free(id));
+    expect(iommu.counters.pasids).toBe(0);
+  });
+
+  test('a subscriber that gives its reference back when a name is taken away can free the PASID by it', () => {
+    const { iommu } = machine();
+    const set = value(iommu.allocSet(MM, 8));
+    const id = value(set.alloc());
+    value(set.attachSpid(id, 3));
+    set.subscribe(({ event, pasid: unbound }) => {
+      if (event === 'unbind') value(set.put(unbound));
+    });
+    value(set.detachSpid(id));
+    expect([set.has(id), outcome(set.findBySpid(3)), iommu.counters.pasids]).toEqual([false, 'ENOENT', 0]);
+  });
+
   test('ranges: outside 1..2^width is EINVAL, a range without a free id is ENOSPC', () => {
     const { iommu } = machine({ pasidWidth: 4 });
     const set = value(iommu.allocSet(null, 0));

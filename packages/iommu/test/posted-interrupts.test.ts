@@ -4,7 +4,8 @@ import { plainState } from '@siov/base';
 import { ObservedState } from '@siov/base/testing';
 import { cpuMask, freeIrq, irqSetAffinity, irqSetVcpuAffinity, requestIrq } from '@siov/irq';
 import type { MsiMsg } from '@siov/irq';
-import { PostedInterrupts } from '../src/index.ts';
+import { irteText, PostedInterrupts } from '../src/index.ts';
+import type { RemappedEntry } from '../src/index.ts';
 import { outcome, RID, value } from './machine.ts';
 import { remapped } from './remapped.ts';
 
@@ -59,6 +60,7 @@ describe('a posted interrupt', () => {
     value(post(0x31));
     value(run(irqSetAffinity(core, virq, cpuMask(1))));
     expect(remapping.entries()[0]).toMatchObject({ mode: 'posted', descriptor: descriptor.address, vector: 0x31 });
+    expect(irteText(remapping.entries()[0] as RemappedEntry)).toBe(`0: irq ${virq} posted to 0x100000000 vector 0x31, source 0x6a01 (SVT 1, SQ 0)`);
     value(post(null));
     expect(remapping.entries()[0]).toMatchObject({ mode: 'remapped', cpu: 1 });
     fire();
@@ -86,6 +88,16 @@ describe('a posted interrupt', () => {
     value(remapping.posted.free(descriptor));
     fire();
     expect([other.take(), outcome(remapping.posted.free(other))]).toEqual([[0x32], 'EBUSY']);
+  });
+
+  test('an entry that is not in the table stays out when it is posted, and the host has it when it is requested', () => {
+    const { remapping, alloc, pf, run, core } = remapped();
+    const { virq } = alloc(pf, 0);
+    const descriptor = value(remapping.posted.alloc());
+    value(run(irqSetVcpuAffinity(core, virq, { descriptor: descriptor.address, vector: 3 })));
+    expect([remapping.entries()[0]?.mode, outcome(remapping.posted.free(descriptor))]).toEqual(['not-present', 'EBUSY']);
+    value(run(irqSetVcpuAffinity(core, virq, null)));
+    expect([remapping.entries()[0]?.mode, remapping.counters.present, outcome(remapping.posted.free(descriptor))]).toEqual(['not-present', 0, 'ok']);
   });
 
   test('refusals change nothing: no descriptor there, no vector, hardware that cannot', () => {

@@ -1,10 +1,14 @@
-// Both storages, with every option, against what any chip that stores messages has to satisfy.
+// Both storages, with every option, against what any chip that stores messages and any MSI domain has to satisfy.
 import { describe, test } from 'vitest';
 import { interleavedState, must, plainState } from '@siov/base';
-import { irqChipContract } from '@siov/irq/testing';
-import type { ChipRig, StoredEntry } from '@siov/irq/testing';
-import { makeHost, VARIANTS, witnessOf } from './host.ts';
-import type { MachineOptions, Variant } from './host.ts';
+import { Device } from '@siov/device';
+import type { PasidWitness } from '@siov/device';
+import { setMsiDomain } from '@siov/irq';
+import { irqChipContract, msiDomainContract } from '@siov/irq/testing';
+import type { ChipRig, MsiDomainRig, StoredEntry } from '@siov/irq/testing';
+import { createImsDomain } from '../src/index.ts';
+import { makeHost, makeMachine, VARIANTS, witnessOf } from './host.ts';
+import type { MachineOptions, Mdev, Variant } from './host.ts';
 import { EMPTY } from './use.ts';
 
 const PASID = 5;
@@ -39,6 +43,55 @@ function makeRig(options: MachineOptions & Variant): ChipRig {
     },
   };
 }
+
+function makeDomainRig(variant: Variant): MsiDomainRig<PasidWitness> {
+  const host = makeHost({ cpus: 2, ...variant });
+  const mdevs: Mdev[] = [];
+  const ownerOf = (hwirq: number) => mdevs.find(({ msi }) => [...msi.descs.values()].some((desc) => desc.hwirq === hwirq));
+  return {
+    domain: host.domain,
+    device() {
+      const mdev = host.mdev(mdevs.length + 1);
+      mdevs.push(mdev);
+      return { msi: mdev.msi, cookie: witnessOf(mdev.device) };
+    },
+    refused({ device }) {
+      const iommu = mdevs.find((each) => each.device === device)?.iommu;
+      const witness = iommu?.bind(99);
+      if (witness === undefined || !iommu?.unbind(99)) throw new Error(`no PASID to take away from ${device.name}`);
+      return witness;
+    },
+    isReset(hwirq) {
+      const { pasidEnable, pasid, ...entry } = host.store.entry(hwirq);
+      // Programmed at allocation it has its owner's id already.
+      const own = variant.program === 'allocation' && pasid === ownerOf(hwirq)?.device.iommu.pasid;
+      return JSON.stringify({ ...entry, pasidEnable: 0, pasid: 0 }) === JSON.stringify(EMPTY) && (pasidEnable === 0 || own);
+    },
+    counters: () => ({ ...host.counters(), held: mdevs.map(({ iommu }) => iommu.held), entries: [0, 1, 2, 3].map((slot) => host.store.entry(slot)) }),
+    run: (steps) => host.run(steps),
+  };
+}
+
+function makeUncheckedRig(): MsiDomainRig<null> {
+  const { core, pf, parent, storage, state, store, run } = makeMachine({ cpus: 2 });
+  const domain = must(createImsDomain(core, pf, parent, storage, { validatePasid: false }), 'domain');
+  let devices = 0;
+  return {
+    domain,
+    device: () => ({ msi: must(setMsiDomain(core, new Device(`mdev${devices++}`, { state, parent: pf }), domain), 'attaching'), cookie: null }),
+    isReset: (hwirq) => JSON.stringify(store.entry(hwirq)) === JSON.stringify(EMPTY),
+    counters: () => ({ virqs: core.used, slots: domain.slots.used, mappings: domain.irqDomain.mappings, entries: [0, 1, 2, 3].map((slot) => store.entry(slot)) }),
+    run,
+  };
+}
+
+describe.each(VARIANTS)('%s, has a domain', (variant) => {
+  msiDomainContract(test, () => makeDomainRig(variant));
+});
+
+describe('a domain that checks nothing', () => {
+  msiDomainContract(test, makeUncheckedRig);
+});
 
 describe.each(VARIANTS)('%s, is a chip', (variant) => {
   describe.each([['at once', plainState], ['step by step', interleavedState]])('%s', (_how, state) => {

@@ -1,12 +1,13 @@
 // The host of every machine here: CPUs with an irq core, IOMMU with both remappings, and a DSA function behind it.
 import { Executor, ModelClock, noTrace, plainState, recordTrace } from '@siov/base';
-import type { StatePort, Trace, TraceEvent } from '@siov/base';
+import type { AccessPort, StatePort, Trace, TraceEvent } from '@siov/base';
 import { DSA_SPR } from '@siov/datasheet';
 import type { DsaProfile } from '@siov/datasheet';
 import { PciDevice } from '@siov/device';
 import { DsaFunction } from '@siov/hw';
+import type { DmaPort, InterruptPort, PortalPort } from '@siov/hw';
 import { InterruptRemapping, Iommu } from '@siov/iommu';
-import { IrqCore, msiDomainOf, VectorDomain } from '@siov/irq';
+import { FIRST_DEVICE_VECTOR, IrqCore, msiDomainOf, VectorDomain } from '@siov/irq';
 
 /** Bus 0x6a, device 1, function 0: where a Sapphire Rapids has its first DSA. */
 export const DSA_REQUESTER_ID = 0x6a08;
@@ -21,6 +22,19 @@ export interface HostOptions {
   readonly state?: StatePort;
   /** Where crossings between layers go. */
   readonly trace?: { readonly now: () => number; readonly sink: (event: TraceEvent) => void };
+  /** Who looks at what goes between the parts. */
+  readonly taps?: (executor: Executor) => HostTaps;
+}
+
+/** Each is asked once for what stands between two parts: it gets what would be there, and passes everything on to it. */
+export interface HostTaps {
+  trace?(trace: Trace): Trace;
+  /** From the drivers to the function: its BAR0. */
+  bar0?(port: AccessPort): AccessPort;
+  portals?(port: PortalPort): PortalPort;
+  /** From the function to the IOMMU: memory, and messages. */
+  dma?(port: DmaPort): DmaPort;
+  interrupts?(port: InterruptPort): InterruptPort;
 }
 
 export interface HostLimits {
@@ -51,22 +65,29 @@ export function buildHost(options: HostOptions = {}): Host {
   const executor = new Executor();
   const state = options.state ?? plainState;
   const { limits = {} } = options;
+  const taps = options.taps?.(executor) ?? {};
   const clock = new ModelClock(state);
-  const trace = options.trace === undefined ? noTrace : recordTrace(executor, options.trace.now, options.trace.sink);
-  const ports = { state, trace, clock, spawn: executor.spawn.bind(executor) };
+  const recorded = options.trace === undefined ? noTrace : recordTrace(executor, options.trace.now, options.trace.sink);
+  const trace = taps.trace?.(recorded) ?? recorded;
   const cpus = options.cpus ?? 2;
-  const core = new IrqCore(ports, { name: 'host', cpus, nrIrqs: limits.nrIrqs ?? 4096, threadAgent: (virq, action) => `irq/${virq}-${action}` });
-  const vectors = new VectorDomain(core);
-  const iommu = new Iommu({ state, trace });
-  const remapping = new InterruptRemapping({ state, trace }, vectors);
+  const core = new IrqCore(
+    { state, trace, clock, spawn: executor.spawn.bind(executor) },
+    { name: 'host', cpus, nrIrqs: limits.nrIrqs ?? 4096, threadAgent: (virq, action) => `irq/${virq}-${action}` },
+  );
+  const vectors = new VectorDomain(core, limits.vectors === undefined ? {} : { systemVector: FIRST_DEVICE_VECTOR + limits.vectors });
+  const iommu = new Iommu({ state, trace }, limits.pasidWidth === undefined ? {} : { pasidWidth: limits.pasidWidth });
+  const remapping = new InterruptRemapping({ state, trace }, vectors, limits.remappingEntries === undefined ? {} : { size: limits.remappingEntries });
+  const dma = iommu.dma(DSA_REQUESTER_ID);
+  const interrupts: InterruptPort = { message: (addressHi, addressLo, data) => remapping.message(DSA_REQUESTER_ID, addressHi, addressLo, data) };
   const silicon = new DsaFunction('dsa0', options.profile ?? DSA_SPR, {
     state,
     trace,
-    dma: iommu.dma(DSA_REQUESTER_ID),
-    interrupts: { message: (addressHi, addressLo, data) => remapping.message(DSA_REQUESTER_ID, addressHi, addressLo, data) },
+    dma: taps.dma?.(dma) ?? dma,
+    interrupts: taps.interrupts?.(interrupts) ?? interrupts,
   });
-  const resources = { config: silicon.config, bars: { 0: silicon.bar0 }, portals: silicon.portals };
-  const device = new PciDevice('dsa0', { state, requesterId: DSA_REQUESTER_ID, resources });
+  const bar0 = taps.bar0?.(silicon.bar0) ?? silicon.bar0;
+  const portals = taps.portals?.(silicon.portals) ?? silicon.portals;
+  const device = new PciDevice('dsa0', { state, requesterId: DSA_REQUESTER_ID, resources: { config: silicon.config, bars: { 0: bar0 }, portals } });
   iommu.probeDevice(device);
   for (let cpu = 0; cpu < cpus; cpu++) executor.spawn({ name: 'HI', layer: 'irq' }, vectors.interrupts(cpu));
   for (const engine of silicon.engines()) executor.spawn({ name: 'DEV', layer: 'hw' }, engine.steps);

@@ -98,7 +98,7 @@ export class IrqDomain<A = unknown> {
 
   /** Seen from its parent: again, after it was removed. */
   publish(): void {
-    if (this.parent !== null) this.parent.#children.set(this.name, this as unknown as IrqDomain<never>);
+    if (this.parent !== null) this.parent.#children.set(this.name, this);
   }
 
   /** irq_domain_remove(). Throws {@link ModelError} while interrupts are mapped: their levels would point nowhere. */
@@ -135,13 +135,13 @@ export class IrqDomain<A = unknown> {
       if (!allocated.ok) return allocated;
       parent = allocated.value;
     }
-    const own = yield* ops.alloc(this as unknown as IrqDomain, desc.virq, argument, desc);
+    const own = yield* ops.alloc(this, desc.virq, argument, desc);
     if (!own.ok) {
       if (parent !== null) yield* parent.domain.free(parent);
       return own;
     }
     const { hwirq, chip, chipData } = own.value;
-    const data: IrqData = { virq: desc.virq, desc, domain: this as unknown as IrqDomain, hwirq, chip, chipData, parent };
+    const data: IrqData = { virq: desc.virq, desc, domain: this, hwirq, chip, chipData, parent };
     const refused = this.#refusal(hwirq);
     if (refused === null) {
       this.#revmap.insert(hwirq, desc.virq);

@@ -9,7 +9,7 @@ import type { AllocErrno, IrqDomain, IrqFwSpec } from './domain.ts';
 
 /** irq_find_matching_fwspec(): in the tree of domains below `root`, which is `root` itself and all that are stacked on it. */
 export function irqFindMatchingFwspec(root: IrqDomain<never>, spec: IrqFwSpec): IrqDomain<IrqFwSpec> | undefined {
-  if (root.options.fwnode === spec.fwnode) return root as unknown as IrqDomain<IrqFwSpec>;
+  if (root.options.fwnode === spec.fwnode) return root;
   for (const child of root.children) {
     const found = irqFindMatchingFwspec(child, spec);
     if (found !== undefined) return found;

@@ -37,7 +37,7 @@ export class DeviceMsi<C> {
     this.id = id;
     this.lock = new Lock(state, name);
     this.descs = state.map(name);
-    this.slots = new MsiSlots(state, name, domain as unknown as MsiDomain<never>, this.descs);
+    this.slots = new MsiSlots(state, name, domain, this.descs);
   }
 
   /**

@@ -17,7 +17,8 @@ import type { MsiAllocInfo, MsiDesc, MsiDomainTemplate, MsiFlags } from './msi-t
 
 const NO_MESSAGE: MsiMsg = Object.freeze({ addressLo: 0, addressHi: 0, data: 0 });
 
-export class MsiDomain<C> {
+/** Contravariant: one whose allocations have to bring something is none that needs nothing (R15). */
+export class MsiDomain<in C> {
   readonly name: string;
   readonly core: IrqCore;
   readonly owner: Device;
@@ -37,7 +38,7 @@ export class MsiDomain<C> {
   constructor(core: IrqCore, owner: Device, parent: IrqDomain<MsiAllocInfo>, template: MsiDomainTemplate<C>) {
     const { state } = core.ports;
     const ops = parent.options.msiParent;
-    const { hwsize = 0 } = template;
+    const { hwsize } = template;
     if (hwsize > MSI_MAX_HWSIZE) throw new ModelError(`${template.name}: ${hwsize} slots are more than an index can name`);
     this.name = `${ops?.prefix ?? ''}${template.name}-${owner.name}`;
     this.core = core;

@@ -62,7 +62,7 @@ export interface MsiFlags {
  * struct msi_domain_template and its msi_domain_ops. `C` is what an allocation has to bring: null where nothing is
  * needed. The domain knows nothing of it; only the callbacks do.
  */
-export interface MsiDomainTemplate<C> {
+export interface MsiDomainTemplate<in C> {
   readonly name: string;
   readonly chip: MsiChip;
   /** Slots the hardware has, at most 65536; 0: no limit of its own, which is 65536. */

@@ -64,7 +64,7 @@ export class CpuInterrupts {
 
   /** The agent is taken away: the interrupt it is in the middle of is given up. */
   return(): IteratorResult<Point, never> {
-    this.#handling?.return(undefined as never);
+    this.#handling?.return();
     this.#handling = null;
     return { done: true, value: undefined as never };
   }

@@ -119,7 +119,7 @@ describe('IrqDomain', () => {
       const queue = [...hwirqs];
       const domain = new IrqDomain(plainState, 'mapped', { *alloc() { return ok({ hwirq: queue.shift() ?? -1, chip, chipData: null }); } }, null, { size });
       const model = new Map(hwirqs.map((hwirq) => [hwirq, allocate(machine, domain).virq]));
-      for (const [hwirq, virq] of [...model]) {
+      for (const [hwirq, virq] of model) {
         if (keep.next().value) continue;
         runToCompletion(irqDomainFreeIrq(machine.core, virq));
         model.delete(hwirq);

@@ -39,6 +39,10 @@ test('R15, R24: with the witness it is allocated, and the cookie is in the descr
 
 /** Never called: that it is rejected is what matters. */
 export function doesNotCompile(msi: DeviceMsi<PasidWitness>, none: DeviceMsi<null>, device: Device): void {
+  // @ts-expect-error R15: nor hung on a device as a domain that needs nothing
+  void setMsiDomain<null>(core, device, msi.domain);
+  // @ts-expect-error R15: nor its template be taken for one
+  void new MsiDomain<null>(core, device, vectors.domain, msi.domain.template);
   // @ts-expect-error R15: no cookie
   void msi.allocIrqAt(0);
   // @ts-expect-error R15: null proves nothing

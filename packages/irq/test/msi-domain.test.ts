@@ -175,7 +175,7 @@ describe('MSI domains', () => {
     expect(msi.desc(0)?.message).toEqual(table.entry(0).message);
     expect(msi.desc(0)?.message.data).not.toBe(0);
     run(freeIrq(core, virq, 1));
-    expect([msi.desc(0)?.message, table.entry(0).message]).toEqual(Array(2).fill({ addressLo: 0, addressHi: 0, data: 0 }));
+    expect([msi.desc(0)?.message, table.entry(0).message]).toEqual(Array.from({ length: 2 }, () => ({ addressLo: 0, addressHi: 0, data: 0 })));
   });
 
   test('a chip that cannot be written directly has its bus locked around what allocating and freeing write', () => {

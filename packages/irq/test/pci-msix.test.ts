@@ -74,7 +74,7 @@ describe('enabling MSI-X', () => {
     const { writes, entry, vectors } = withVectors();
     const written = writes();
     expect([written[0], written.at(-1)]).toEqual(['config+0x52 c002', 'config+0x52 8002']);
-    expect([0, 1, 2].map(entry)).toEqual(Array(3).fill([0xfee00000, 0, 0xef, 1]));
+    expect([0, 1, 2].map(entry)).toEqual([0, 1, 2].map(() => [0xfee00000, 0, 0xef, 1]));
     expect(vectors.counters).toEqual({ reserved: 3, assigned: 0, managed: 0 });
   });
 

@@ -26,6 +26,8 @@ export interface IrqCoreOptions {
   readonly cpus: number;
   /** Highest virq + 1 (NR_IRQS). */
   readonly nrIrqs: number;
+  /** The kernel parameter of that name: handlers run in threads, unless they say that they cannot (IRQF_NO_THREAD). */
+  readonly threadirqs?: boolean;
   /** What an interrupt thread of this kernel is called. */
   threadAgent(virq: number, action: string): string;
 }

@@ -35,6 +35,8 @@ export interface IrqAction {
   readonly trigger: TriggerType;
   /** Bit of this action in the masks of ONESHOT threads, one of 32; 0 without ONESHOT. */
   readonly threadMask: number;
+  /** The thread function of a request whose handler was made a thread by force: woken by that. */
+  readonly secondary: IrqAction | null;
   /** Shared between the hard interrupt, the thread and free_irq(). */
   readonly threadState: ThreadState;
 }

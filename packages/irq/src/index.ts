@@ -21,6 +21,8 @@ export { freeIrq, IRQ_NOTCONNECTED, requestIrq, requestThreadedIrq } from './man
 export { irqMoveIrq } from './migration.ts';
 export type { InterruptRow } from './proc-interrupts.ts';
 export { procInterrupts, procInterruptsText } from './proc-interrupts.ts';
+export type { ProcIrq } from './proc-irq.ts';
+export { procIrq, writeSmpAffinity } from './proc-irq.ts';
 
 // Domains: who gives interrupts out.
 export type { ActivateErrno, AllocErrno, IrqDomainOps, IrqDomainOptions, IrqFwSpec, LevelData } from './domain.ts';

@@ -30,6 +30,8 @@ export interface IrqRequest {
   readonly noAutoen?: boolean;
   /** IRQF_PERCPU: every CPU has its own. */
   readonly percpu?: boolean;
+  /** IRQF_NO_THREAD: the handler runs in interrupt context also where all are made threads. */
+  readonly noThread?: boolean;
   /** IRQF_NO_SUSPEND and IRQF_COND_SUSPEND: how it takes part in system suspend, of which only the rules for combining them are here. */
   readonly noSuspend?: boolean;
   readonly condSuspend?: boolean;
@@ -97,6 +99,7 @@ function* unlinkAndWait(desc: IrqDesc, devId: unknown): Steps<string | null> {
   if (action === null) return null;
   yield* waitForHandlers(desc, true);
   if (action.thread !== null && !desc.state.nestedThread) yield* stopThread(desc, action);
+  if (action.secondary !== null) yield* stopThread(desc, action.secondary);
   if (desc.state.actions.length === 0) yield* busLocked(desc, release(desc));
   return action.name;
 }

@@ -4,9 +4,10 @@ import { fail, ok } from '@siov/base';
 import type { Result, Steps } from '@siov/base';
 import { busLocked } from './bus-lock.ts';
 import type { TriggerType } from './chip.ts';
-import type { IrqAction, IrqDesc } from './desc.ts';
+import type { IrqAction, IrqDesc, IrqHandler, IrqThread, ThreadState } from './desc.ts';
 import type { ActivateErrno } from './domain.ts';
 import { enableLocked } from './enable.ts';
+import { settled } from './flow/settled.ts';
 import type { IrqRequest } from './manage.ts';
 import { irqActivate, irqStartup } from './startup.ts';
 import { spawnIrqThread } from './thread.ts';
@@ -24,29 +25,39 @@ export function* setupIrq(desc: IrqDesc, request: IrqRequest): Steps<Result<void
   const call = `request_irq(${virq}, ${request.name})`;
   if (state.data === null) return fail('ENOSYS', `${call}: the interrupt has no chip`);
   if (state.nestedThread && request.thread === undefined) return fail('EINVAL', `${call}: runs in its parent's thread and so needs a thread function`);
-  const threaded = request.thread !== undefined && !state.nestedThread;
-  if (threaded && !core.ports.state.grant('kthread')) return fail('ENOMEM', `${call}: no memory for its thread`);
-  const action = makeAction(desc, request, state.data.chip.flags?.oneshotSafe === true);
+  const action = makeAction(desc, request);
+  const memory = core.ports.state;
+  if (action.secondary !== null && !memory.grant('irqaction')) return fail('ENOMEM', `${call}: no memory for the action of its thread function`);
+  const threads = state.nestedThread ? [] : [action, action.secondary].filter((each) => each !== null && each.thread !== null);
+  for (const _thread of threads) if (!memory.grant('kthread')) return fail('ENOMEM', `${call}: no memory for its thread`);
   const linked = yield* desc.requestMutex.with(busLocked(desc, withResources(desc, action, request)));
   if (!linked.ok) return linked;
-  if (threaded) spawnIrqThread(desc, linked.value);
+  const { value } = linked;
+  if (value.thread !== null && !state.nestedThread) spawnIrqThread(desc, value, value.name);
+  if (value.secondary !== null) spawnIrqThread(desc, value.secondary, `s-${value.name}`);
   return ok();
 }
 
-function makeAction({ core, virq, state }: IrqDesc, request: IrqRequest, oneshotSafe: boolean): IrqAction {
-  const { handler = wakeThread, thread = null, name, devId, shared = false, oneshot = false, percpu = false, trigger = 'none' } = request;
-  return {
-    handler,
-    thread,
-    name,
-    devId,
-    shared,
-    oneshot: oneshot && !oneshotSafe,
-    percpu,
-    trigger: trigger === 'none' ? state.trigger : trigger,
-    threadMask: 0,
-    threadState: core.ports.state.record(`${core.options.name}/irq${virq}/${name}/thread`, { runThread: false, warned: false, stop: false, gone: thread === null }),
-  };
+function makeAction(desc: IrqDesc, request: IrqRequest): IrqAction {
+  const { state, core } = desc;
+  const { handler = wakeThread, thread = null, name, devId, shared = false, oneshot = false, percpu = false, trigger = 'none', noThread = false } = request;
+  const flags = { name, devId, shared, percpu, trigger: trigger === 'none' ? state.trigger : trigger, threadMask: 0 };
+  // irq_setup_forced_threading(): not for what is a thread only, or says how it is to be done.
+  const force = core.options.threadirqs === true && !noThread && !percpu && !oneshot && !state.nestedThread && handler !== wakeThread;
+  // Where interrupts cannot storm nothing need stay masked for a thread.
+  const masks = state.data?.chip.flags?.oneshotSafe !== true;
+  if (!force) return { ...flags, handler, thread, oneshot: oneshot && masks, secondary: null, threadState: threadState(desc, name, thread) };
+  const secondary = thread === null ? null : { ...flags, handler, thread, oneshot: false, secondary: null, threadState: threadState(desc, `s-${name}`, thread) };
+  const forced = asThread(handler);
+  return { ...flags, handler: wakeThread, thread: forced, oneshot: masks, secondary, threadState: threadState(desc, name, forced) };
+}
+
+function asThread(handler: IrqHandler): IrqThread {
+  return (virq) => settled(handler(virq));
+}
+
+function threadState({ core, virq }: IrqDesc, name: string, thread: IrqThread | null): ThreadState {
+  return core.ports.state.record(`${core.options.name}/irq${virq}/${name}/thread`, { runThread: false, warned: false, stop: false, gone: thread === null });
 }
 
 /** The first action asks the chip for what only it knows (irq_request_resources()), with its bus lock held. */

@@ -3,12 +3,13 @@ import { waitUntil } from '@siov/base';
 import type { Steps } from '@siov/base';
 import { busLocked } from './bus-lock.ts';
 import type { IrqAction, IrqDesc } from './desc.ts';
+import { wakeThread } from './flow/event.ts';
 import { unmaskIrq } from './flow/mask.ts';
 import { settled } from './flow/settled.ts';
 
-export function spawnIrqThread(desc: IrqDesc, action: IrqAction): void {
+export function spawnIrqThread(desc: IrqDesc, action: IrqAction, name: string): void {
   const { core, virq } = desc;
-  core.ports.spawn({ name: core.options.threadAgent(virq, action.name), layer: 'irq' }, irqThread(desc, action));
+  core.ports.spawn({ name: core.options.threadAgent(virq, name), layer: 'irq' }, irqThread(desc, action));
 }
 
 /** One run for any number of wake-ups before it. Stopped with one due, it runs that first. */
@@ -21,9 +22,15 @@ function* irqThread(desc: IrqDesc, action: IrqAction): Steps<void> {
     const result = action.thread === null ? 'none' : yield* action.thread(desc.virq);
     if (result === 'handled') desc.state.threadsHandled += 1;
     if (action.oneshot) yield* finalizeOneshot(desc, action);
+    if (result === 'wake-thread' && action.secondary !== null) yield* desc.lock.with(wakeSecondary(desc, action.secondary));
     desc.state.threadsActive -= 1;
   }
   threadState.gone = true;
+}
+
+/** irq_wake_secondary() */
+function* wakeSecondary(desc: IrqDesc, secondary: IrqAction): Steps<void> {
+  wakeThread(desc, secondary);
 }
 
 /**

@@ -12,6 +12,7 @@ export interface KernelOptions {
   readonly cpus?: number;
   readonly nrIrqs?: number;
   readonly interleaved?: boolean;
+  readonly threadirqs?: boolean;
   readonly flow?: FlowHandler;
   /** Callbacks beside masking, which the outer level always has. */
   readonly chip?: Partial<IrqChip>;
@@ -22,13 +23,15 @@ export interface KernelOptions {
 }
 
 export function makeKernel(options: KernelOptions = {}) {
-  const { cpus = 2, nrIrqs = 64, interleaved = false, flow, spawn } = options;
+  const { cpus = 2, nrIrqs = 64, interleaved = false, threadirqs = false, flow, spawn } = options;
   const state = new ObservedState({ interleaved });
   const clock = new ModelClock(state);
   const executor = new Executor();
+  /** Names of the agents the core has started. */
+  const threads: string[] = [];
   const core = new IrqCore(
-    { state, clock, trace: noTrace, spawn: spawn ?? ((agent, steps) => executor.spawn(agent, steps)) },
-    { name: 'k', cpus, nrIrqs, threadAgent: (virq, action) => `irq/${virq}-${action}` },
+    { state, clock, trace: noTrace, spawn: spawn ?? ((agent, steps) => { threads.push(agent.name); executor.spawn(agent, steps); }) },
+    { name: 'k', cpus, nrIrqs, threadirqs, threadAgent: (virq, action) => `irq/${virq}-${action}` },
   );
   const log: string[] = [];
   const hardware = { masked: true };
@@ -55,7 +58,7 @@ export function makeKernel(options: KernelOptions = {}) {
   };
   const desc = allocate();
   return {
-    state, clock, executor, core, log, hardware, inner, chip, root, domain, run, allocate, desc,
+    state, clock, executor, core, threads, log, hardware, inner, chip, root, domain, run, allocate, desc,
     virq: desc.virq,
     /** The interrupt arrives on a CPU, which takes it now. */
     arrive(cpu = 0): void {

@@ -81,6 +81,12 @@ describe('a sweep', () => {
     expect(() => book(leaks)('book')).toThrow(message);
   });
 
+  test('a call may leave what it is said to leave, and nothing else', () => {
+    const closing = (leaves: RegExp) => takes(make('door'), ({ cinema }) => { cinema.doors().close(); return cinema.book(); }, { leaves: [leaves, 'open'] });
+    expect(closing(/^doors$/)('book').requests).toEqual(['seats', 'ticket']);
+    expect(() => closing(/^ids/)('book')).toThrow(/doors changed/);
+  });
+
   test('reports a failed call after which the next one finds less', () => {
     const forgetful = takes((state) => ({ cinema: new Cinema(state), run: runToCompletion, lost: 0, state }), (machine) => {
       const done = runToCompletion(machine.cinema.book());

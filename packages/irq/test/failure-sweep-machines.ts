@@ -1,13 +1,14 @@
 // Machines for the sweep: everything they hold is observed, and what is not state of the port, the hardware and the agents
 // started, is looked at too.
-import { must, ok } from '@siov/base';
+import { fail, must, ok } from '@siov/base';
 import type { AccessPort, Agent, Steps } from '@siov/base';
 import type { ObservedState } from '@siov/base/testing';
 import { Device, PciDevice } from '@siov/device';
-import { cpuMask, IrqDomain, pciAllocIrqVectors, pciEnableMsix, remappingMsiParent, requestThreadedIrq } from '../src/index.ts';
+import { cpuMask, IrqDomain, irqDomainAllocIrq, MsiDomain, pciAllocIrqVectors, pciEnableMsix, remappingMsiParent, requestThreadedIrq, setMsiDomain } from '../src/index.ts';
 import type { IrqChip, IrqRequest, MsiAllocInfo, MsiChip, MsiDomainTemplate, MsiMsg } from '../src/index.ts';
 import { makeMachine } from './machine.ts';
 import type { MachineOptions } from './machine.ts';
+import { makeStack } from './stack.ts';
 
 /** Messages written, and the target chosen, when an interrupt is allocated. */
 export const EARLY = { flags: { activateEarly: true } } as const;
@@ -15,22 +16,27 @@ export const EARLY = { flags: { activateEarly: true } } as const;
 export function bare(options: MachineOptions = {}) {
   return (state: ObservedState) => {
     const started: [Agent, Steps<unknown>][] = [];
+    // State too: an agent that runs is something a call has left behind.
+    const agents = state.map<number, string>('agents');
     const machine = makeMachine({ ...options, state, spawn: (agent, steps) => started.push([agent, steps]) });
     const { core, executor } = machine;
-    const begin = () => { for (const [agent, steps] of started.splice(0)) executor.spawn(agent, steps); };
-    let agents = 0;
+    const begin = () => {
+      for (const [agent, steps] of started.splice(0)) {
+        agents.set(agents.size, agent.name);
+        executor.spawn(agent, steps);
+      }
+    };
     begin();
     return {
       ...machine,
       state,
       run<T>(steps: Steps<T>): T {
         const result = executor.run(machine.agent, steps);
-        agents += started.length;
         begin();
         return result;
       },
       /** A masked entry may keep a message: as the kernel, nobody wipes that of an interrupt which was only reserved. */
-      outside: (): unknown => ({ agents, table: machine.table.entries.map(({ masked, pending, message }) => ({ masked, pending, message: masked ? null : message })) }),
+      outside: (): unknown => machine.table.entries.map(({ masked, pending, message }) => ({ masked, pending, message: masked ? null : message })),
       desc: (virq: number) => must(core.desc(virq) === undefined ? { ok: false, errno: 'EINVAL', message: 'no such irq' } : ok(core.desc(virq)), 'a descriptor') as NonNullable<ReturnType<typeof core.desc>>,
     };
   };
@@ -51,6 +57,34 @@ export function allocated(options: MachineOptions = {}) {
 }
 
 export const request = (change: Partial<IrqRequest> = {}): IrqRequest => ({ name: 'a', devId: 'a', handler: () => 'handled', ...change });
+
+/** A domain on a level that is no MSI parent: nothing is reserved, and messages are written with their vector at once. */
+export function unreserved(state: ObservedState) {
+  const machine = domainless(state);
+  const level = new IrqDomain<MsiAllocInfo>(state, 'LEVEL', { *alloc(_domain, virq) { return ok({ hwirq: virq, chip: { name: 'LEVEL' }, chipData: null }); } }, machine.vectors.domain);
+  const domain = new MsiDomain<null>(machine.core, machine.device, level, { ...machine.template, ...EARLY });
+  return { ...machine, msi: must(setMsiDomain(machine.core, machine.device, domain), 'its domain') };
+}
+
+/** An interrupt of three levels, each of which needs something to be active. */
+export function activatable(state: ObservedState) {
+  const machine = bare()(state);
+  const active = state.map<string, number>('active');
+  const stack = makeStack(['root', 'middle', 'top'].map((name) => ({
+    name,
+    ops: {
+      *activate() {
+        if (!state.grant(`${name} activation`)) return fail('ENOSPC', `${name} cannot be activated`);
+        active.set(name, 1);
+        return ok();
+      },
+      *deactivate() { active.delete(name); },
+    },
+  })), state);
+  const { state: { data } } = must(machine.run(irqDomainAllocIrq(machine.core, stack.domain, null)), 'an interrupt');
+  if (data === null) throw new Error('no hierarchy');
+  return { ...machine, data };
+}
 
 /** And requested, which gives it a vector. */
 export function requested(options: MachineOptions = {}, change: Partial<IrqRequest> = {}) {
@@ -77,7 +111,7 @@ export function domainless(state: ObservedState) {
   const machine = bare()(state);
   const device = new Device('dev1', { state, requesterId: 9 });
   const template: MsiDomainTemplate<null> = { name: 'OWN', chip: machine.table, hwsize: 4, slots: 'by-index' };
-  const parent = new IrqDomain<MsiAllocInfo>(state, 'IR', { *alloc(_domain, virq) { return ok({ hwirq: virq, chip: { name: 'IR' }, chipData: null }); } }, machine.vectors.domain as never, {
+  const parent = new IrqDomain<MsiAllocInfo>(state, 'IR', { *alloc(_domain, virq) { return ok({ hwirq: virq, chip: { name: 'IR' }, chipData: null }); } }, machine.vectors.domain, {
     msiParent: remappingMsiParent('IR-'),
   });
   return { ...machine, device, template, parent };

@@ -8,10 +8,10 @@ import {
   disableIrqNosync, domainRows, domainsText, enableIrq, freeIrq, handleEdgeIrq, handleFasteoiIrq, handleSimpleIrq, hasCpu, hierarchy, irqCanSetAffinity, IrqCore, irqCreateFwspecMapping,
   IrqDomain, irqDomainAllocIrq, irqDomainFreeIrq, irqFindMatchingFwspec, irqGetIrqchipState, irqInjectInterrupt, irqMoveIrq, irqRow, irqSetAffinity, irqSetIrqchipState,
   irqSetVcpuAffinity, irqText, MsiDomain, msiDomainOf, msiDomainSetAffinity, parseDmarMsg, parseVectorMsg, pciAllocIrqVectors, pciEnableMsix, pciMsixAllocIrqAt,
-  pciMsixFreeIrq, procInterrupts, procInterruptsText, remappingMsiParent, requestIrq, requestThreadedIrq, setMsiDomain, synchronizeHardirq, synchronizeIrq,
-  VectorDomain,
+  pciMsixFreeIrq, procInterrupts, procInterruptsText, procIrq, remappingMsiParent, requestIrq, requestThreadedIrq, setMsiDomain, synchronizeHardirq, synchronizeIrq,
+  VectorDomain, writeSmpAffinity,
 } from '../src/index.ts';
-import { ableChip, allocated, bare, domainless, EARLY, managed, msixOn, msixVectors, pciFunction, request, requested, spread } from './failure-sweep-machines.ts';
+import { ableChip, activatable, allocated, bare, domainless, EARLY, managed, msixOn, msixVectors, pciFunction, request, requested, spread, unreserved } from './failure-sweep-machines.ts';
 import { makeStack } from './stack.ts';
 
 const PURE = 'computes only';
@@ -19,6 +19,8 @@ const LOOKS = 'only looks';
 const GIVES_BACK = 'gives back';
 /** A vector on any CPU will do where there is none on those it wants. */
 const ANYWHERE = { doesWithLess: true };
+/** And where it was given back, a late interrupt is dropped without a word (VECTOR_SHUTDOWN). */
+const MARKED = { ...ANYWHERE, leaves: [/^test\/cpu\d+\/vector_irq$/, 'marked as given back'] } as const;
 const BOOTS = 'part of the kernel as it boots, which has no caller to tell';
 const CHANGES = 'changes what is there';
 const thread = function* () { return 'handled' as const; };
@@ -97,6 +99,11 @@ const coreTable: SweepTable = {
   irqText: takesNothing(LOOKS, allocated(), ({ core, virq }) => irqText(core, virq)),
   procInterrupts: takesNothing(LOOKS, requested(), ({ core }) => procInterrupts(core)),
   procInterruptsText: takesNothing(LOOKS, requested(), ({ core }) => procInterruptsText(core)),
+  procIrq: takesNothing(LOOKS, requested(), ({ core, virq }) => procIrq(core, virq)),
+  writeSmpAffinity: takes(
+    (state) => { const machine = requested()(state); machine.irq.state.movePcntxt = true; return machine; },
+    ({ core, virq }) => writeSmpAffinity(core, virq, 2n),
+  ),
   allCpus: takesNothing(PURE, bare(), () => allCpus(4)),
   cpuList: takesNothing(PURE, bare(), () => cpuList(5n)),
   cpuMask: takesNothing(PURE, bare(), () => cpuMask(1)),
@@ -112,6 +119,7 @@ const domainTable: SweepTable = {
   ),
   'IrqDomain.free': takesNothing(GIVES_BACK, allocated(), ({ data }) => data.domain.free(data)),
   'IrqDomain.activate': takes(allocated(), ({ data }) => data.domain.activate(data), ANYWHERE),
+  'IrqDomain.activate [levels]': takes(activatable, ({ data }) => data.domain.activate(data)),
   'IrqDomain.deactivate': takesNothing(GIVES_BACK, requested(), ({ data }) => data.domain.deactivate(data)),
   'IrqDomain.findMapping': takesNothing(LOOKS, allocated(), ({ vectors, virq }) => vectors.domain.findMapping(virq)),
   'IrqDomain.publish': takesNothing(CHANGES, bare(), ({ domain }) => domain.irqDomain.publish()),
@@ -171,6 +179,8 @@ const msiTable: SweepTable = {
   ),
   'DeviceMsi.allocIrqAt [message at once]': takes(bare({ template: EARLY }), ({ msi }) => msi.allocIrqAt(2, null, spread(1))),
   'DeviceMsi.allocIrqAt [managed, message at once]': takes(bare({ template: EARLY }), ({ msi }) => msi.allocIrqAt(2, null, managed(0, 1))),
+  'DeviceMsi.allocIrqAt [vector and message at once]': takes(unreserved, ({ msi }) => msi.allocIrqAt(1, null), ANYWHERE),
+  'DeviceMsi.allocIrqsRange [vectors and messages at once]': takes(unreserved, ({ msi }) => msi.allocIrqsRange(1, 3, null), MARKED),
   'DeviceMsi.allocIrqsRange': takes(bare(), ({ msi }) => msi.allocIrqsRange(0, 2, null)),
   'DeviceMsi.allocIrqsRange [message at once]': takes(bare({ template: EARLY, slots: 'by-index' }), ({ msi }) => msi.allocIrqsRange(1, 3, null)),
   'DeviceMsi.freeIrqsRange': takesNothing(GIVES_BACK, allocated(), ({ msi }) => msi.freeIrqsRange(0, 1)),

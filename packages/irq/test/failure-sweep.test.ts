@@ -7,19 +7,25 @@ import { table } from './failure-sweep-table.ts';
 
 const run = new SweepRun(table);
 
-const LEVELS = 'a level asks for what is behind its number; the entry in its map comes with the irq_data';
 const RULES: readonly GrowthRule[] = [
   [/./, { none: 'a constructor has no way to fail: who makes one at run time has asked for its memory, the others are there from boot' }, /^new /],
   [/^test\/descs$/, { resource: 'irq_desc' }],
   [/^new (lock\/)?test\/irq\d+(\/request|\/counts)?$/, { resource: 'irq_desc' }],
   [/^test\/vectors$|^new test\/irq\d+\/apic$/, { resource: 'apic_chip_data' }],
   [/^test\/irq\d+\.actions$|^new test\/irq\d+\/\w+\/thread$/, { resource: 'irqaction' }],
-  [/^(new )?dev0\/msi\/default(\/\d+)?$|^dsa0\/msi\/default$|^new dsa0\/msi\/default\/\d+$/, { resource: 'msi_desc' }],
   [/^new (lock\/)?(dev1|dsa0)\/msi\/(default|secondary)$|^device\/\w+\/attached$/, { resource: 'msi_device_data' }],
+  [/^(new )?dev[01]\/msi\/default(\/\d+)?$|^dsa0\/msi\/default$|^new dsa0\/msi\/default\/\d+$/, { resource: 'msi_desc' }],
   [/^new ids\/dev0\/msi\/default\/indices\/count$/, { resource: 'dev0/msi/default/indices' }],
   [/^new domain\/|^domain\/.*\/children$|^new ids\/.*\/slots\/count$/, { resource: 'irq_domain' }],
   [/^new dsa0\/msix\/control$/, { resource: 'msi_domain_template' }],
-  [/^domain\/.*\/revmap$/, { none: LEVELS }],
+  [/^agents$/, { resource: 'kthread' }],
+  // The outermost level is in the descriptor.
+  [/^domain\/test\/vector\/revmap$/, { resource: 'irq_data' }, /^(DeviceMsi\.|pci|IrqDomain\.)/],
+  [/^domain\/(root|a|b)\/revmap$/, { resource: 'irq_data' }, /four levels/],
+  [/^domain\/LEVEL\/revmap$/, { resource: 'irq_data' }],
+  [/^domain\/(TABLE-dev0|OWN-dev1)\/revmap$/, { none: 'the caller of IrqDomain.alloc has the descriptor' }, /^IrqDomain\.alloc$/],
+  [/^domain\/.*\/revmap$/, { resource: 'irq_desc' }],
+  [/^active$/, { none: 'each level asks for its own activation' }],
 ];
 
 describe('R6: every failure is clean', () => {

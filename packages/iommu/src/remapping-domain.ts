@@ -104,9 +104,9 @@ export class RemappingDomain {
     return ok({ hwirq: index.value, chip: this.#chip, chipData });
   }
 
+  /** An interrupt that was never requested may still be in the table: its message is written when it is allocated. */
   *#free(data: IrqData): Steps<void> {
-    this.#toHost(data);
-    clearIrte(this.#words, data.hwirq);
+    yield* this.#deactivate(data);
     this.#indices.free(data.hwirq);
   }
 

@@ -166,6 +166,10 @@ describe('PASIDs by number', () => {
     value(write(pasid, 3));
     expect([one.bytes[0], other.bytes[0], witness.valid]).toEqual([0, 3, true]);
     value(iommu.replaceDevicePasid(other.domain, mdev, pasid));
+    // The first domain's id is free again, and taken next.
+    value(iommu.attachDevicePasid(space('third').domain, mdev));
+    expect(iommu.dump().devices[1]?.attachments.map(({ domain, domainId }) => [domain, domainId])).toEqual([['other', 2], ['third', 1]]);
+    value(iommu.detachDevicePasid(mdev));
     expect(outcome(iommu.detachPasid(mdev, pasid))).toBe('EBUSY');
     witness.release();
     value(iommu.detachPasid(mdev, pasid));
@@ -186,6 +190,16 @@ describe('PASIDs by number', () => {
 });
 
 describe('release', () => {
+  test('a device that comes later shares the tables of its function, and leaves what is there', () => {
+    const { iommu, pf, space, write, state } = machine();
+    value(iommu.attachDevice(space('host').domain, pf));
+    const late = new Device('late', { state, parent: pf });
+    value(iommu.probeDevice(late));
+    expect(outcome(write(null))).toBe('ok');
+    value(iommu.releaseDevice(late));
+    expect(outcome(write(null))).toBe('ok');
+  });
+
   test('the function’s entries go with its last device, and what it attached and switched on', () => {
     const { iommu, pf, mdevs: [a, b], space, write, state } = machine();
     const { domain } = space('host');
@@ -241,7 +255,7 @@ describe('programs', () => {
   );
 
   test('any sequence of attachments: PASIDs in use are distinct, each request reaches the one domain attached for it, nothing held goes away', () => {
-    fc.assert(fc.property(fc.array(step, { maxLength: 50 }), (steps) => {
+    fc.assert(fc.property(fc.array(step, { maxLength: 50, size: 'max' }), (steps) => {
       const { iommu, pf, mdevs, space, write } = machine({ pasidWidth: 2, mdevs: 4 });
       const spaces = mdevs.map(({ name }) => space(name));
       const held = mdevs.map(() => 0);

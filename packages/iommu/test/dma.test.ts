@@ -163,7 +163,7 @@ describe('fault records', () => {
 
   test('any sequence of faults and reads agrees with a bounded queue; when it is full the rest is lost until the overflow is cleared', () => {
     const step = fc.oneof(fc.record({ fault: record }), fc.constantFrom('take' as const, 'clear' as const));
-    fc.assert(fc.property(fc.array(step, { maxLength: 50 }), fc.integer({ min: 1, max: 4 }), (steps, records) => {
+    fc.assert(fc.property(fc.array(step, { maxLength: 50, size: 'max' }), fc.integer({ min: 1, max: 4 }), (steps, records) => {
       let events = 0;
       const log = new FaultLog(plainState, 'log', { records, event: () => (events += 1) });
       const queue: FaultRecord[] = [];

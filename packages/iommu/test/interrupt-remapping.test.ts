@@ -53,6 +53,17 @@ describe('InterruptRemapping', () => {
     expect(remapping.entries()[0]).toMatchObject({ mode: 'remapped', cpu: 1 });
   });
 
+  test('moved again before any interrupt came it moves at once: the entry alone decides where the next one goes', () => {
+    const { request, run, core, pf, remapping, vectors, tick } = remapped({ cpus: 2 });
+    const { virq } = request(pf, 0);
+    for (const cpu of [1, 0, 1]) {
+      value(run(irqSetAffinity(core, virq, cpuMask(cpu))));
+      expect(remapping.entries()[0]).toMatchObject({ mode: 'remapped', cpu });
+      tick();
+      expect(vectors.counters.assigned).toBe(1);
+    }
+  });
+
   const cases: [InterruptFault['reason'], number, MsiMsg, number | null][] = [
     ['source-id', 0x6a02, composeRemappableMsg(0), 0],
     ['index-beyond-table', RID, composeRemappableMsg(8), 8],

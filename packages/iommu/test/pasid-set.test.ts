@@ -83,7 +83,7 @@ function run(set: PasidSet, step: Command): string {
 
 describe('a set', () => {
   test('any program of two sets agrees with a model of members, names and references, and every change was announced', () => {
-    fc.assert(fc.property(fc.array(fc.tuple(fc.nat(1), command), { maxLength: 60 }), (steps) => {
+    fc.assert(fc.property(fc.array(fc.tuple(fc.nat(1), command), { maxLength: 60, size: 'max' }), (steps) => {
       const { iommu } = machine({ pasidWidth: 4 });
       const quotas = [4, 3];
       const sets = quotas.map((quota) => value(iommu.allocSet(null, quota)));

@@ -120,7 +120,7 @@ describe('descriptors', () => {
       fc.record({ vector: fc.nat(255), urgent: fc.boolean() }),
       fc.constantFrom('take' as const, 'suppress' as const, 'resume' as const),
     );
-    fc.assert(fc.property(fc.array(step, { maxLength: 60 }), fc.nat(3), fc.nat(255), (steps, cpu, notification) => {
+    fc.assert(fc.property(fc.array(step, { maxLength: 60, size: 'max' }), fc.nat(3), fc.nat(255), (steps, cpu, notification) => {
       const told: number[][] = [];
       const memory = new PostedInterrupts(plainState, 'p', { raise: (...to) => told.push(to) }, 2);
       const [other, descriptor] = [value(memory.alloc()), value(memory.alloc())];

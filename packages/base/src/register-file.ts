@@ -19,32 +19,55 @@ export interface Placement {
 
 type Named<N extends string, W extends Width> = StoredRegister & { readonly name: N; readonly width: W; readonly reset: Image<N, W> };
 
+/** Where everything is in a file, and what it holds after a reset: the same for all files of the same registers. */
+interface Layout {
+  /** Placements that touch each word. */
+  readonly byWord: readonly (readonly Placement[] | undefined)[];
+  readonly reset: Uint32Array;
+}
+
+/** Made once for a list of placements: a device has thousands of registers, and tests make thousands of devices. */
+const layouts = new WeakMap<readonly Placement[], Layout>();
+
+function layoutOf(name: string, size: number, placements: readonly Placement[]): Layout {
+  const known = layouts.get(placements);
+  if (known !== undefined) return known;
+  const byWord: Placement[][] = [];
+  const reset = new Uint32Array((size + 3) >>> 2);
+  for (const placement of placements) {
+    const { at, register } = placement;
+    const end = at + register.width / 8;
+    if (end > size) throw new ModelError(`${name}: ${register.name} ends at ${end}, behind the ${size} bytes there are`);
+    for (let word = at >>> 2; word * 4 < end; word++) {
+      const there = (byWord[word] ??= []);
+      const other = there.find((each) => each.at < end && at < each.at + each.register.width / 8);
+      if (other !== undefined) throw new ModelError(`${name}: ${register.name} overlaps ${other.register.name}`);
+      there.push(placement);
+    }
+    store(reset, at, register.width, register.reset);
+  }
+  const layout = { byWord, reset };
+  layouts.set(placements, layout);
+  return layout;
+}
+
 export class RegisterFile {
   readonly #words: Uint32Array;
-  readonly #placements: readonly Placement[];
-  /** Placements that touch each word. */
-  readonly #byWord = new Map<number, Placement[]>();
+  readonly #layout: Layout;
 
-  /** `size` bytes. Bytes no register covers read 0 and ignore writes. Throws {@link ModelError} on overlaps. */
+  /**
+   * `size` bytes. Bytes no register covers read 0 and ignore writes. Throws {@link ModelError} on overlaps. Files of the
+   * same list of placements, which must not change, share what is made of it.
+   */
   constructor(state: StatePort, name: string, size: number, placements: readonly Placement[]) {
+    this.#layout = layoutOf(name, size, placements);
     this.#words = state.words(`registers/${name}`, (size + 3) >>> 2);
-    this.#placements = placements;
-    for (const placement of placements) {
-      const end = placement.at + placement.register.width / 8;
-      if (end > size) throw new ModelError(`${name}: ${placement.register.name} ends at ${end}, behind the ${size} bytes there are`);
-      for (let word = placement.at >>> 2; word * 4 < end; word++) {
-        const there = this.#byWord.get(word) ?? [];
-        const other = there.find((each) => each.at < end && placement.at < each.at + each.register.width / 8);
-        if (other !== undefined) throw new ModelError(`${name}: ${placement.register.name} overlaps ${other.register.name}`);
-        this.#byWord.set(word, [...there, placement]);
-      }
-    }
     this.reset();
   }
 
   /** Every register back to its reset value. */
   reset(): void {
-    for (const { at, register } of this.#placements) this.#store(at, register.width, register.reset);
+    this.#words.set(this.#layout.reset);
   }
 
   /** What a register holds, write-only fields included. `at`: its offset in the file; its declared one unless said. */
@@ -53,14 +76,14 @@ export class RegisterFile {
   }
 
   set<N extends string, W extends Width>(register: Named<N, W>, image: Image<N, W>, at = register.offset): void {
-    this.#store(at, register.width, image);
+    store(this.#words, at, register.width, image);
   }
 
   /** A bus read of 1, 2 or 4 aligned bytes. */
   read(offset: number, size: AccessSize): number {
     const index = offset >>> 2;
     let word = this.#words[index] ?? 0;
-    for (const { at, register } of this.#byWord.get(index) ?? NONE) {
+    for (const { at, register } of this.#layout.byWord[index] ?? NONE) {
       word = replaceBytes(word, index, at, register.width, register.readValue(this.#load(at, register.width) as never));
     }
     return (size === 4 ? word : (word >>> ((offset & 3) * 8)) & (2 ** (size * 8) - 1)) >>> 0;
@@ -68,10 +91,10 @@ export class RegisterFile {
 
   /** A bus write of 1, 2 or 4 aligned bytes. Returns the registers it touched, changed or not. */
   write(offset: number, size: AccessSize, value: number, open: (gate: string) => boolean = () => true): readonly Placement[] {
-    const touched = (this.#byWord.get(offset >>> 2) ?? NONE).filter((each) => each.at < offset + size && offset < each.at + each.register.width / 8);
+    const touched = (this.#layout.byWord[offset >>> 2] ?? NONE).filter((each) => each.at < offset + size && offset < each.at + each.register.width / 8);
     for (const { at, register } of touched) {
       const after = register.width === 64 ? afterWideWrite : afterWrite;
-      this.#store(at, register.width, after(register, this.#load(at, register.width) as never, { offset: offset - at, size, value }, open));
+      store(this.#words, at, register.width, after(register, this.#load(at, register.width) as never, { offset: offset - at, size, value }, open));
     }
     return touched;
   }
@@ -82,11 +105,12 @@ export class RegisterFile {
     return width === 32 ? word : (word >>> ((at & 3) * 8)) & (2 ** width - 1);
   }
 
-  #store(at: number, width: Width, image: number | bigint): void {
-    const index = at >>> 2;
-    this.#words[index] = replaceBytes(this.#words[index] ?? 0, index, at, width, image);
-    if (width === 64) this.#words[index + 1] = Number(BigInt(image) >> 32n);
-  }
+}
+
+function store(words: Uint32Array, at: number, width: Width, image: number | bigint): void {
+  const index = at >>> 2;
+  words[index] = replaceBytes(words[index] ?? 0, index, at, width, image);
+  if (width === 64) words[index + 1] = Number(BigInt(image) >> 32n);
 }
 
 const NONE: readonly Placement[] = [];

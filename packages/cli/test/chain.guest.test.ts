@@ -46,7 +46,7 @@ describe.skipIf(assets === undefined)('the chain under a stock guest', () => {
       expect(device.host.silicon.imsEntry(0)).toMatchObject({ mask: false, pasidEnable: true, pasid: 1 });
       await guest.sh(dsaShell.disable());
       expect(device.host.silicon.imsEntry(0)).toMatchObject({ mask: true, pasidEnable: false, pasid: 0, data: 0 });
-      expect(procInterrupts(device.host.core).some((row) => row.chip === 'IMS-dsa0')).toBe(false);
+      expect(procInterrupts(device.host.core).some((row) => row.chip === 'IR-IMS-dsa0')).toBe(false);
     } finally {
       device.close();
     }
@@ -65,7 +65,7 @@ describe.skipIf(assets === undefined)('the chain under a stock guest', () => {
       const during = device.events.slice(start);
       const count = (operation: string) => during.filter((event) => event.operation === operation && (event.values['vector'] ?? 1) === 1).length;
       expect([count('submit'), count('irq_handler'), count('eventfd_signal')]).toEqual([COPIES, COPIES, COPIES]);
-      expect(procInterrupts(device.host.core).find((row) => row.chip === 'IMS-dsa0')?.counts.reduce((a, b) => a + b)).toBe(COPIES);
+      expect(procInterrupts(device.host.core).find((row) => row.chip === 'IR-IMS-dsa0')?.counts.reduce((a, b) => a + b)).toBe(COPIES);
       expect(await kernelComplaints(guest)).toEqual([]);
       expect([device.errors, device.host.iommu.counters.faults, device.host.remapping.counters.faults]).toEqual([[], 0, 0]);
     } finally {

@@ -54,7 +54,7 @@ describe('siov run mdev', () => {
     expect(status).toBe(0);
     for (const layer of ['guest irq', 'vmm', 'vfio', 'idxd', 'vfio-mdev', 'ims', 'iommu', 'hw']) expect(stdout).toContain(layer);
     expect(stdout).toMatch(/^ {4}17: +3 +PCI-MSIX-vdsa0 +1-edge +idxd-portal$/m);
-    expect(stdout).toMatch(/IMS-dsa0 +0-edge +vfio-msix\[1\]\(dsa0-mdev0\)$/m);
+    expect(stdout).toMatch(/IR-IMS-dsa0 +0-edge +vfio-msix\[1\]\(dsa0-mdev0\)$/m);
     expect(stdout).toContain('3 copies, 12352 bytes verified, 3 completion interrupts, 0 software errors');
     expect(stdout).toContain('siov guest --copies');
     expect(stdout).toContain('held by the host after the guest left: what it held before');

@@ -33,7 +33,7 @@ export { checkProfile } from './profile-check.ts';
 export { resetBar0To, resetConfigTo } from './profile-values.ts';
 export { DSA_EVENT_LOG, DSA_SMALL, DSA_SPR } from './profiles.ts';
 export type { DeclaredRegister, RegisterWindow } from './register-window.ts';
-export { bar0Windows, configWindow, placementsOf, registerName } from './register-window.ts';
+export { bar0Windows, configWindows, placementsOf, registerName } from './register-window.ts';
 export type { CompletionStatus } from './status.ts';
 export { COMPLETION_STATUS, EVENT_LOG_STATUS, SOFTWARE_ERROR, statusName } from './status.ts';
 export { WQ_STATE, Wqcfg, WqcfgOperations, wqcfgSize } from './wqcfg.ts';

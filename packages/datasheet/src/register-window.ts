@@ -35,7 +35,16 @@ const placedAll = (registers: readonly DeclaredRegister[]) => registers.map((reg
 /** Where the registers at fixed offsets end. */
 const GENERAL_SIZE = 0x100;
 
+/** Per profile, as are the placements below: models make register files of them, and files of one list share their layout. */
+const bar0 = new WeakMap<DsaProfile, readonly RegisterWindow[]>();
+
 export function bar0Windows(profile: DsaProfile): readonly RegisterWindow[] {
+  const windows = bar0.get(profile) ?? makeBar0Windows(profile);
+  bar0.set(profile, windows);
+  return windows;
+}
+
+function makeBar0Windows(profile: DsaProfile): readonly RegisterWindow[] {
   const layout = layoutOf(profile);
   const { offsets } = layout;
   const operations = layout.wqcfgSize >= 64 ? Array.from({ length: 8 }, (_each, word) => placed(WqcfgOperations, WqcfgOperations.offset + 4 * word)) : [];
@@ -51,16 +60,25 @@ export function bar0Windows(profile: DsaProfile): readonly RegisterWindow[] {
   ];
 }
 
-export function configWindow(): RegisterWindow {
-  const registers = placedAll([...PCI_HEADER, ...PCI_CAPABILITIES, ...PCI_EXTENDED_CAPABILITIES]);
-  return { name: '', offset: 0, stride: CONFIG_SPACE_SIZE, count: 1, registers };
+const CONFIG: readonly RegisterWindow[] = [
+  { name: '', offset: 0, stride: CONFIG_SPACE_SIZE, count: 1, registers: placedAll([...PCI_HEADER, ...PCI_CAPABILITIES, ...PCI_EXTENDED_CAPABILITIES]) },
+];
+
+export function configWindows(): readonly RegisterWindow[] {
+  return CONFIG;
 }
 
+const placements = new WeakMap<readonly RegisterWindow[], readonly Placement[]>();
+
 /** Every register of every entry at its offset: what a RegisterFile of the whole BAR, or of config space, is made of. */
-export function placementsOf(windows: readonly RegisterWindow[]): Placement[] {
-  return windows.flatMap(({ offset, stride, count, registers }) =>
-    Array.from({ length: count }, (_each, index) => registers.map(({ at, register }) => ({ at: offset + index * stride + at, register }))).flat(),
-  );
+export function placementsOf(windows: readonly RegisterWindow[]): readonly Placement[] {
+  const list =
+    placements.get(windows) ??
+    windows.flatMap(({ offset, stride, count, registers }) =>
+      Array.from({ length: count }, (_each, index) => registers.map(({ at, register }) => ({ at: offset + index * stride + at, register }))).flat(),
+    );
+  placements.set(windows, list);
+  return list;
 }
 
 /** `CMD`, `IMS[5].CONTROL`, `GENCAP+4` for its upper half; the offset in hexadecimal where nothing is declared. */

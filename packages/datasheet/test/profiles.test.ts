@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import fc from 'fast-check';
 import {
-  bar0Windows, checkProfile, configWindow, DSA_EVENT_LOG, DSA_SMALL, DSA_SPR, GENCAP, GRPCAP, layoutOf, MSGCTL, OFFSETS, OPCAP, OPCODE, registerName, VERSION, withEventLog, WQCAP,
+  bar0Windows, checkProfile, configWindows, DSA_EVENT_LOG, DSA_SMALL, DSA_SPR, GENCAP, GRPCAP, layoutOf, MSGCTL, OFFSETS, OPCAP, OPCODE, registerName, VERSION, withEventLog, WQCAP,
 } from '../src/index.ts';
 import type { DsaProfile } from '../src/index.ts';
 
@@ -111,7 +111,7 @@ describe('registerName', () => {
   });
 
   test('configuration space has names too', () => {
-    const config = [configWindow()];
+    const config = configWindows();
     expect(registerName(config, MSGCTL.offset)).toBe('MSGCTL');
     expect(registerName(config, 0x236)).toBe('PASIDCTL');
   });

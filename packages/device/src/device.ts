@@ -39,7 +39,7 @@ export class Device {
     this.parent = options.parent ?? null;
     this.#requesterId = options.requesterId;
     this.#attached = options.state.map(`device/${name}/attached`);
-    const { record, writer } = makeIommuRecord(options.state, name);
+    const { record, writer } = makeIommuRecord(options.state, this);
     this.iommu = record;
     this.#writer = writer;
     this.submitters = this.isMediated && options.parent !== undefined ? options.parent.submitters : new Submitters(options.state, name);

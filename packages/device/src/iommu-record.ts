@@ -1,5 +1,6 @@
 // What IOMMU management stores of a device, and the one hand that writes it (R7).
 import type { StatePort } from '@siov/base';
+import type { Device } from './device.ts';
 import { issueWitness } from './pasid-witness.ts';
 import type { PasidBacking, PasidWitness } from './pasid-witness.ts';
 
@@ -23,18 +24,18 @@ export interface IommuRecordWriter {
   witness(backing: PasidBacking): PasidWitness;
 }
 
-export function makeIommuRecord(state: StatePort, device: string): { record: IommuRecord; writer: IommuRecordWriter } {
-  const record = state.record(`device/${device}/iommu`, { pasid: 0, valid: false, generation: 0, witness: null as PasidWitness | null });
+export function makeIommuRecord(state: StatePort, device: Device): { record: IommuRecord; writer: IommuRecordWriter } {
+  const record = state.record(`device/${device.name}/iommu`, { pasid: 0, valid: false, generation: 0, witness: null as PasidWitness | null });
   const writer: IommuRecordWriter = {
     attach(backing) {
-      const witness = issueWitness(backing);
+      const witness = issueWitness(device, backing);
       Object.assign(record, { pasid: backing.pasid, valid: true, generation: record.generation + 1, witness });
       return witness;
     },
     detach() {
       Object.assign(record, { pasid: 0, valid: false, generation: record.generation + 1, witness: null });
     },
-    witness: issueWitness,
+    witness: (backing) => issueWitness(device, backing),
   };
   return { record, writer };
 }

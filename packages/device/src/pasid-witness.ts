@@ -1,6 +1,7 @@
 // Proof that a device may use a PASID. What needs one asks for it as an argument, so that setting up an interrupt before
 // its id is known does not compile (R15); only IOMMU management can make one (R7).
 import { ModelError } from '@siov/base';
+import type { Device } from './device.ts';
 
 /** What stands behind a witness: kept by IOMMU management. */
 export interface PasidBacking {
@@ -17,10 +18,13 @@ export interface PasidBacking {
 const issuer = Symbol('issuer');
 
 export class PasidWitness {
+  /** Whose PASID it is: it proves nothing for another device. */
+  readonly device: Device;
   readonly #backing: PasidBacking;
 
-  constructor(key: typeof issuer, backing: PasidBacking) {
+  constructor(key: typeof issuer, device: Device, backing: PasidBacking) {
     if (key !== issuer) throw new ModelError('only IOMMU management issues PASID witnesses');
+    this.device = device;
     this.#backing = backing;
   }
 
@@ -44,6 +48,6 @@ export class PasidWitness {
 }
 
 /** For the record writer of this package alone: it is not exported from the package. */
-export function issueWitness(backing: PasidBacking): PasidWitness {
-  return new PasidWitness(issuer, backing);
+export function issueWitness(device: Device, backing: PasidBacking): PasidWitness {
+  return new PasidWitness(issuer, device, backing);
 }

@@ -26,11 +26,11 @@ test('R15: a PASID witness is made by the record’s writer alone', () => {
   const witness = device.takeIommuRecord().witness(backing);
   witness.hold();
   witness.release();
-  expect([witness.pasid, calls]).toEqual([7, ['hold', 'release']]);
+  expect([witness.device, witness.pasid, calls]).toEqual([device, 7, ['hold', 'release']]);
   const Forged = witness.constructor as new (...arguments_: unknown[]) => unknown;
-  expect(() => new Forged(Symbol('issuer'), backing)).toThrow(/only IOMMU management issues/);
+  expect(() => new Forged(Symbol('issuer'), device, backing)).toThrow(/only IOMMU management issues/);
   // @ts-expect-error -- whatever looks like a witness is none
-  const alike: PasidWitness = { pasid: 7, valid: true, hold() {}, release() {} };
+  const alike: PasidWitness = { device, pasid: 7, valid: true, hold() {}, release() {} };
   expect(alike).not.toBeInstanceOf(Forged);
 });
 

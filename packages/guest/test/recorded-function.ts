@@ -2,7 +2,7 @@
 import { Executor, ModelClock, noTrace, plainState, RegisterFile } from '@siov/base';
 import type { AccessPort, AccessSize, Steps } from '@siov/base';
 import {
-  bar0Windows, CMD, CMDSTATUS, COMMAND, configWindow, DSA_SMALL, ENGCAP, GENCAP, GENSTS, INTCAUSE, layoutOf, MSGCTL, MsixEntry, OFFSETS, PCICMD,
+  bar0Windows, CMD, CMDSTATUS, COMMAND, configWindows, DSA_SMALL, ENGCAP, GENCAP, GENSTS, INTCAUSE, layoutOf, MSGCTL, MsixEntry, OFFSETS, PCICMD,
   placementsOf, resetBar0To, resetConfigTo, SWERROR0, WQCAP, Wqcfg,
 } from '@siov/datasheet';
 import type { DsaProfile } from '@siov/datasheet';
@@ -36,7 +36,7 @@ export function makeGuest({ profile = FIXED, mode = { dedicated: 1 }, state = 0,
   const core = new IrqCore({ state: plainState, trace: noTrace, clock: new ModelClock(plainState), spawn: (agent, steps) => executor.spawn(agent, steps) }, { name: 'guest', cpus: 1, nrIrqs, threadAgent: String });
   const vectors = new VectorDomain(core);
   executor.spawn({ name: 'VC0 irq', layer: 'irq' }, vectors.interrupts(0));
-  const config = new RegisterFile(plainState, 'config', 4096, placementsOf([configWindow()]));
+  const config = new RegisterFile(plainState, 'config', 4096, placementsOf(configWindows()));
   resetConfigTo(config, profile);
   const bar0 = new RegisterFile(plainState, 'bar0', profile.bar0Size, placementsOf(bar0Windows(profile)));
   resetBar0To(bar0, profile);

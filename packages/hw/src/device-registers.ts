@@ -2,7 +2,7 @@
 import { RegisterFile } from '@siov/base';
 import type { Image, StatePort, StoredRegister, Width } from '@siov/base';
 import {
-  bar0Windows, CONFIG_SPACE_SIZE, configWindow, GENCFG, Grpcfg, GRPCFG_SIZE, IMS_ENTRY_SIZE, layoutOf, MSIX_ENTRY_SIZE, MSIXPERM_SIZE, placementsOf,
+  bar0Windows, CONFIG_SPACE_SIZE, configWindows, GENCFG, Grpcfg, GRPCFG_SIZE, IMS_ENTRY_SIZE, layoutOf, MSIX_ENTRY_SIZE, MSIXPERM_SIZE, placementsOf,
   resetBar0To, resetConfigTo, Wqcfg, WqcfgOperations,
 } from '@siov/datasheet';
 import type { DsaLayout, DsaProfile, RegisterWindow } from '@siov/datasheet';
@@ -16,7 +16,7 @@ export class DeviceRegisters {
   readonly config: RegisterFile;
   readonly bar0: RegisterFile;
   readonly bar0Windows: readonly RegisterWindow[];
-  readonly configWindows: readonly RegisterWindow[] = [configWindow()];
+  readonly configWindows: readonly RegisterWindow[] = configWindows();
 
   constructor(state: StatePort, name: string, profile: DsaProfile) {
     this.profile = profile;

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import fc from 'fast-check';
 import type { AccessPort } from '@siov/base';
 import {
-  bar0Windows, BAR0, CMD, CMDSTATUS, COMMAND, configWindow, DEVCTL, DSA_SMALL, DSA_SPR, GENCAP, GENCFG, GENCTRL, GRPCAP, Grpcfg, ImsEntry, INTCAUSE, layoutOf, MSGCTL,
+  bar0Windows, BAR0, CMD, CMDSTATUS, COMMAND, configWindows, DEVCTL, DSA_SMALL, DSA_SPR, GENCAP, GENCFG, GENCTRL, GRPCAP, Grpcfg, ImsEntry, INTCAUSE, layoutOf, MSGCTL,
   PCICMD, PRICTL, ROM, VERSION, Wqcfg, MsixEntry,
 } from '@siov/datasheet';
 import type { RegisterWindow } from '@siov/datasheet';
@@ -209,7 +209,7 @@ describe('config space', () => {
   const plain = (offset: number) => !inRange(offset, BAR0.offset, 16) && !inRange(offset, DEVCTL.offset, 2) && !inRange(offset, PRICTL.offset, 2);
 
   test('aligned accesses of every size follow the access rules bit by bit', () => {
-    const windows = [configWindow()];
+    const windows = configWindows();
     fc.assert(fc.property(fc.array(accesses(4096, windows, plain), { maxLength: 40 }), (list) => {
       const board = new Board(DSA_SPR, 'none');
       const model = modelOf(board, board.device.config, 4096, windows, () => true);

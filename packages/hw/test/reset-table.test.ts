@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { plainState } from '@siov/base';
 import type { StatePort } from '@siov/base';
 import {
-  bar0Windows, CMD, COMMAND, command, configWindow, defineProfile, DEVICE_STATE, DSA_SMALL, handleOperand, OPCODE, PCICMD, WQ_STATE, WQCAP, withEventLog,
+  bar0Windows, CMD, COMMAND, command, configWindows, defineProfile, DEVICE_STATE, DSA_SMALL, handleOperand, OPCODE, PCICMD, WQ_STATE, WQCAP, withEventLog,
 } from '@siov/datasheet';
 import type { DeclaredRegister, RegisterWindow } from '@siov/datasheet';
 import { Board } from './board.ts';
@@ -79,7 +79,7 @@ function places(file: 'bar0' | 'config', windows: readonly RegisterWindow[]): Pl
     Array.from({ length: count }, (_each, index) => registers.map(({ at, register }) => ({ name: name === '' ? register.name : name, register, at: offset + index * stride + at, file }))).flat(),
   );
 }
-const ALL = [...places('bar0', bar0Windows(PROFILE)), ...places('config', [configWindow()])];
+const ALL = [...places('bar0', bar0Windows(PROFILE)), ...places('config', configWindows())];
 
 class Scribbled {
   readonly board: Board;

@@ -9,6 +9,8 @@ import type { DsaProfile, RegisterWindow } from '@siov/datasheet';
 
 const CONFIG_SIZE = 256;
 
+const HEADER = [...PCI_HEADER, ...PCI_CAPABILITIES].map((register) => ({ at: register.offset, register }));
+
 export class VirtualRegisters {
   readonly config: RegisterFile;
   readonly bar0: RegisterFile;
@@ -17,8 +19,7 @@ export class VirtualRegisters {
 
   constructor(state: StatePort, name: string, profile: DsaProfile) {
     this.#profile = profile;
-    const header = [...PCI_HEADER, ...PCI_CAPABILITIES].map((register) => ({ at: register.offset, register }));
-    this.config = new RegisterFile(state, `${name}/config`, CONFIG_SIZE, header);
+    this.config = new RegisterFile(state, `${name}/config`, CONFIG_SIZE, HEADER);
     this.windows = bar0Windows(profile);
     this.bar0 = new RegisterFile(state, `${name}/bar0`, profile.bar0Size, placementsOf(this.windows));
     this.resetConfig();

@@ -3,7 +3,7 @@
 import { bufferMemory, Executor, ModelClock, noTrace, plainState, RegisterFile } from '@siov/base';
 import type { AccessPort, AccessSize, Image, Steps, Trace, Width } from '@siov/base';
 import {
-  bar0Windows, CMD, CMDSTATUS, COMMAND, configWindow, DSA_SPR, IMS_ENTRY_SIZE, ImsEntry, INTCAUSE, layoutOf, MSGCTL, MsixEntry, placementsOf, portalOf,
+  bar0Windows, CMD, CMDSTATUS, COMMAND, configWindows, DSA_SPR, IMS_ENTRY_SIZE, ImsEntry, INTCAUSE, layoutOf, MSGCTL, MsixEntry, placementsOf, portalOf,
   resetBar0To, resetConfigTo, Wqcfg,
 } from '@siov/datasheet';
 import type { DsaProfile } from '@siov/datasheet';
@@ -38,9 +38,9 @@ export class FakeFunction {
     },
   };
 
-  constructor(profile: DsaProfile, message: (address: bigint, data: number) => Steps<void>) {
+  constructor(profile: DsaProfile, message: (addressLo: number, data: number) => void) {
     this.profile = profile;
-    this.#configFile = new RegisterFile(plainState, 'fake/config', 4096, placementsOf([configWindow()]));
+    this.#configFile = new RegisterFile(plainState, 'fake/config', 4096, placementsOf(configWindows()));
     resetConfigTo(this.#configFile, profile);
     this.registers = new RegisterFile(plainState, 'fake/bar0', profile.bar0Size, placementsOf(bar0Windows(profile)));
     const { registers } = this;
@@ -59,7 +59,7 @@ export class FakeFunction {
     return Wqcfg.Mode.decode(this.registers.get(Wqcfg.Mode, layoutOf(this.profile).offsets.wqcfg + Wqcfg.Mode.offset));
   }
 
-  *#written(offset: number, value: number, message: (address: bigint, data: number) => Steps<void>): Steps<void> {
+  *#written(offset: number, value: number, message: (addressLo: number, data: number) => void): Steps<void> {
     if (offset !== CMD.offset) return;
     const { operand, code, requestInterrupt } = CMD.decode(CMD.image(value));
     const name = Object.entries(COMMAND).find(([, each]) => each === code)?.[0] ?? String(code);
@@ -70,7 +70,7 @@ export class FakeFunction {
     const at = this.profile.msix.table;
     const masked = MsixEntry.Control.mask.get(this.registers.get(MsixEntry.Control, at + 12)) === 1;
     if (masked || MSGCTL.enable.get(this.#configFile.get(MSGCTL)) === 0) return;
-    yield* message(BigInt(this.registers.get(MsixEntry.AddressLo, at)), this.registers.get(MsixEntry.Data, at + 8));
+    message(this.registers.get(MsixEntry.AddressLo, at), this.registers.get(MsixEntry.Data, at + 8));
   }
 
   *#submit(offset: number, descriptor: Uint8Array): Steps<void> {
@@ -119,7 +119,7 @@ export function makeHost({ profile = DSA_SPR, scalable = true, trace = noTrace, 
   const vectors = new VectorDomain(core);
   const iommu = new Iommu({ state: plainState, trace }, { scalable });
   const remapping = new InterruptRemapping({ state: plainState, trace }, vectors);
-  const fake = new FakeFunction(profile, (address, data) => remapping.message(REQUESTER_ID, address, data));
+  const fake = new FakeFunction(profile, (addressLo, data) => remapping.message(REQUESTER_ID, 0, addressLo, data));
   const resources = { config: fake.config, bars: { 0: fake.bar0 }, portals: fake.portals };
   const device = new PciDevice('dsa0', { state: plainState, requesterId: REQUESTER_ID, resources });
   iommu.probeDevice(device);

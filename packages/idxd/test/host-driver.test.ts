@@ -53,11 +53,11 @@ describe('a mediated device', () => {
     expect([device.iommu.valid, made.iommu.counters]).toEqual([false, { pasids: 0, attachments: 0, faults: 0 }]);
   });
 
-  test('is the only one: a second is EBUSY, an unknown type EINVAL, and neither takes anything', () => {
+  test('is the only one: a second is ENODEV, an unknown type EINVAL, and neither takes anything', () => {
     const { driver, run, counters } = makeVirtual();
     const before = counters();
     expect(driver.mdevs.types.map(({ name, available }) => [name, available()])).toEqual([[MDEV_TYPE, 0]]);
-    expect(run(driver.mdevs.create(MDEV_TYPE))).toMatchObject({ errno: 'EBUSY' });
+    expect(run(driver.mdevs.create(MDEV_TYPE))).toMatchObject({ errno: 'ENODEV' });
     expect(run(driver.mdevs.create('dsa-2swq'))).toMatchObject({ errno: 'EINVAL' });
     expect(counters()).toEqual(before);
   });

@@ -71,3 +71,8 @@ export function noPasid(device: string): Result<never, 'EINVAL'> {
 export function noLonger(device: string, witness: PasidWitness): Result<never, 'EINVAL'> {
   return fail('EINVAL', `${device}: PASID ${witness.pasid} was detached since its witness was issued`);
 }
+
+/** An entry of one device never holds the id of another. */
+export function notTheirs(device: string, witness: PasidWitness): Result<never, 'EINVAL'> {
+  return fail('EINVAL', `${device}: the witness of PASID ${witness.pasid} was issued for ${witness.device.name}`);
+}

@@ -29,6 +29,15 @@ describe.each(VARIANTS)('allocating: %s', (variant) => {
     expect(tryAllocate(host, mdev)).toMatchObject({ ok: true });
   });
 
+  test('R5, I10: the witness of another device is refused, though its PASID is attached', () => {
+    const host = makeHost(variant);
+    const [mine, other] = [host.mdev(5), host.mdev(6)];
+    const before = host.counters();
+    const message = 'mdev0: the witness of PASID 6 was issued for mdev1';
+    expect(tryAllocate(host, mine, 0, witnessOf(other.device))).toMatchObject({ errno: 'EINVAL', message });
+    expect([host.counters(), host.controlWrites]).toEqual([before, []]);
+  });
+
   test('R25: the domain is found from the struct device, and allocating needs nothing else', () => {
     const host = makeHost(variant);
     const { device } = host.mdev(3);
@@ -144,12 +153,12 @@ describe('a domain', () => {
     expect(tryAllocate(host, checked, 0, witness)).toMatchObject({ errno: 'EINVAL' });
   });
 
-  test('R4: where the IOMMU has no PASIDs no witness exists, and the device’s record refuses a borrowed one', () => {
+  test('R4: where the IOMMU has no PASIDs no witness exists, and a borrowed one is refused', () => {
     const host = makeHost({ id: 'device' });
     const without = host.mdev();
     expect(without.device.iommu).toMatchObject({ valid: false, witness: null });
     const borrowed = witnessOf(host.mdev(7).device);
-    expect(tryAllocate(host, without, 0, borrowed)).toMatchObject({ errno: 'EINVAL', message: expect.stringContaining('mdev0 has no PASID') });
+    expect(tryAllocate(host, without, 0, borrowed)).toMatchObject({ errno: 'EINVAL', message: 'mdev0: the witness of PASID 7 was issued for mdev1' });
   });
 
   test.each([0, 65537, Number.NaN])('of %s entries is EINVAL; without memory it is ENOMEM, and nothing is different', (size) => {

@@ -4,8 +4,10 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import fc from 'fast-check';
+import { must } from '@siov/base';
 import type { TraceEvent } from '@siov/base';
 import { DSA_SMALL } from '@siov/datasheet';
+import { PagingDomain } from '@siov/iommu';
 import { procInterrupts } from '@siov/irq';
 import { runMdev } from '../src/index.ts';
 import { attach, bind, copy, flow, line, machine, watched } from './machine.ts';
@@ -47,7 +49,8 @@ describe('request_irq() in the guest', () => {
     const steps = request(events);
     // b8: message dwords first, while the entry is masked; nothing of them reaches the host.
     const offsets = steps.filter(({ operation }) => operation === 'guest_write').map(({ values }) => Number(values['offset']) - 0x2010);
-    expect(offsets.slice(0, 4)).toEqual([0, 4, 8, 12]);
+    // Written by activation, and again for the affinity before the unmask.
+    expect(offsets.slice(0, 7)).toEqual([0, 4, 8, 0, 4, 8, 12]);
     const unmask = steps.findIndex(({ operation, values }) => operation === 'guest_write' && values['offset'] === 0x201c);
     expect(steps.slice(0, unmask).every(({ to }) => ['irq', 'vmm'].includes(to))).toBe(true);
     // b9 SET_IRQS, b10 slot reset and masked, b11 message, then the id together with the unmask.
@@ -73,12 +76,12 @@ describe('request_irq() in the guest', () => {
     const made = machine();
     const { iommu, silicon } = made.host;
     const { device } = made.virtual;
-    const space = { name: 'other' } as never;
-    iommu.detachDevicePasid(device);
+    const space = new PagingDomain(made.host.state, 'other');
+    must(iommu.detachDevicePasid(device), 'nothing holds it yet');
     const busy = iommu.attachDevicePasid(space, made.host.device);
     const again = iommu.attachDevicePasid(space, device);
     bind(made);
-    expect([busy.ok && busy.value, again.ok && again.value, silicon.imsEntry(0).pasid, silicon.imsEntry(0).pasidEnable]).toEqual([1, 2, 2, true]);
+    expect([busy.ok && busy.value.pasid, again.ok && again.value.pasid, silicon.imsEntry(0).pasid, silicon.imsEntry(0).pasidEnable]).toEqual([1, 2, 2, true]);
   });
 });
 
@@ -88,7 +91,7 @@ describe('the host', () => {
     const before = procInterrupts(made.host.core).length;
     bind(made);
     const rows = procInterrupts(made.host.core);
-    expect(rows.slice(before).map(({ chip, hwirq, actions }) => [chip, hwirq, actions])).toEqual([['IMS-dsa0', 0, ['vfio-msix[1](dsa0-mdev0)']]]);
+    expect(rows.slice(before).map(({ chip, hwirq, actions }) => [chip, hwirq, actions])).toEqual([['IR-IMS-dsa0', 0, ['vfio-msix[1](dsa0-mdev0)']]]);
     expect(rows.some(({ actions }) => actions.some((each) => each.includes('vfio-msix[0]')))).toBe(false);
   });
 
@@ -124,7 +127,7 @@ describe('the host', () => {
       if (entry.mask) return;
       unmasked += 1;
       expect([entry.pasidEnable, entry.pasid]).toEqual([true, virtual.device.iommu.pasid]);
-      const row = host.core.descs().find(({ state }) => state.data?.domain.name === 'IMS-dsa0' && state.data.hwirq === 0);
+      const row = host.core.descs().find(({ state }) => state.data?.domain.name === 'IR-IMS-dsa0' && state.data.hwirq === 0);
       // Under its lock a descriptor is between two states.
       if (row === undefined || row.lock.held) return;
       expect([row.state.actions.length, row.state.activated, row.state.started]).toEqual([1, true, true]);

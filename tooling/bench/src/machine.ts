@@ -1,13 +1,14 @@
 // The machine that is measured: one CPU complex, interrupt remapping and a device with an interrupt message store, composed
 // from the packages as any host of them does it. The one file here that knows their calls.
-import { Executor, must, noTrace, plainState } from '@siov/base';
+import { Executor, ModelClock, must, noTrace, plainState } from '@siov/base';
 import type { AccessPort, Steps } from '@siov/base';
 import { DSA_SPR, IMS_ENTRY_SIZE, layoutOf, PCICMD } from '@siov/datasheet';
 import { PciDevice, writeRegister } from '@siov/device';
 import { DsaFunction } from '@siov/hw';
-import { createImsDomain } from '@siov/ims';
-import { InterruptRemapping } from '@siov/iommu';
-import { IrqCore, msiAllocIrq, msiFreeIrq, requestIrq, setMsiDomain, VectorDomain } from '@siov/irq';
+import { attachIms, createImsDomain, ImsArray } from '@siov/ims';
+import type { ImsTable } from '@siov/ims';
+import { InterruptRemapping, Iommu, PagingDomain } from '@siov/iommu';
+import { IrqCore, requestIrq, VectorDomain } from '@siov/irq';
 import type { Handler } from './hand-written.ts';
 
 const REQUESTER_ID = 0x6a08;
@@ -19,11 +20,24 @@ function* nothing(): Steps<never> {
 
 function makeKernel(cpus: number, nrIrqs: number) {
   const executor = new Executor();
-  const ports = { state: plainState, trace: noTrace, spawn: executor.spawn.bind(executor) };
+  const ports = { state: plainState, trace: noTrace, clock: new ModelClock(plainState), spawn: executor.spawn.bind(executor) };
   const core = new IrqCore(ports, { name: 'host', cpus, nrIrqs, threadAgent: (virq, action) => `irq/${virq}-${action}` });
   const vectors = new VectorDomain(core);
   const remapping = new InterruptRemapping(ports, vectors);
   return { executor, ports, core, vectors, remapping, run: <T>(steps: Steps<T>): T => executor.run(TASK, steps) };
+}
+
+/** Where `device` gets interrupts of the table, each entry checking its PASID; `alloc` takes number `index`. */
+function messageStore({ core, ports, remapping, run }: ReturnType<typeof makeKernel>, device: PciDevice, table: ImsTable) {
+  const iommu = new Iommu(ports);
+  iommu.probeDevice(device);
+  const witness = must(iommu.attachDevicePasid(new PagingDomain(ports.state, device.name), device), 'a PASID');
+  const domain = must(createImsDomain(core, device, remapping.domain, new ImsArray(table), { validatePasid: true }), 'the domain');
+  const msi = must(attachIms(core, device, domain), 'the device’s interrupts');
+  return {
+    alloc: (index: number) => must(run(msi.allocIrqAt(index, witness)), 'allocating'),
+    free: (index: number) => must(run(msi.freeIrqsRange(index, index)), 'freeing'),
+  };
 }
 
 export interface InterruptMachine {
@@ -33,21 +47,21 @@ export interface InterruptMachine {
 
 /** A DSA with `entries` interrupts requested, each handled by `handler`, whose argument is the number of the request. */
 export function interruptMachine(entries: number, cpus: number, handler: Handler): InterruptMachine {
-  const { executor, ports, core, vectors, remapping, run } = makeKernel(cpus, 4096);
+  const kernel = makeKernel(cpus, 4096);
+  const { executor, ports, core, vectors, remapping, run } = kernel;
   const silicon = new DsaFunction('dsa0', DSA_SPR, {
     ...ports,
     dma: { read: nothing, write: nothing },
-    interrupts: { message: (hi, lo, data) => run(remapping.message(REQUESTER_ID, (BigInt(hi) << 32n) | BigInt(lo), data)) },
+    interrupts: { message: (hi, lo, data) => remapping.message(REQUESTER_ID, hi, lo, data) },
   });
   const device = new PciDevice('dsa0', { state: ports.state, requesterId: REQUESTER_ID, resources: { config: silicon.config, bars: { 0: silicon.bar0 }, portals: silicon.portals } });
   run(writeRegister(silicon.config, PCICMD, PCICMD.of({ memorySpaceEnable: 1, busMasterEnable: 1 })));
-  const table = { port: silicon.bar0, offset: layoutOf(DSA_SPR).offsets.ims, size: entries };
-  must(setMsiDomain(core, device, createImsDomain(core, device, remapping.domain, table, { validatePasid: false })), 'the domain');
+  const store = messageStore(kernel, device, { port: silicon.bar0, offset: layoutOf(DSA_SPR).offsets.ims, size: entries });
   const slots: number[] = [];
   for (let index = 0; index < entries; index++) {
-    const { virq, hwirq } = must(run(msiAllocIrq(core, device, index)), 'allocating');
+    const { virq, hwirq } = store.alloc(index);
     slots.push(hwirq);
-    must(run(requestIrq(core, virq, { name: `bench${index}`, devId: device, *handler() { handler(index); return 'handled'; } })), 'requesting');
+    must(run(requestIrq(core, virq, { name: `bench${index}`, devId: device, handler() { handler(index); return 'handled'; } })), 'requesting');
   }
   for (let cpu = 0; cpu < cpus; cpu++) executor.spawn({ name: `cpu${cpu}`, layer: 'irq' }, vectors.interrupts(cpu));
   return {
@@ -68,14 +82,11 @@ export interface AllocationMachine {
 /** Room for `size` interrupts of one device, whose message table is plain memory. */
 export function allocationMachine(size: number): AllocationMachine {
   // Every allocated interrupt holds a reservation for one of the 172 vectors a CPU gives to devices.
-  const { ports, core, remapping, run } = makeKernel(Math.ceil(size / 172), size + 16);
+  const kernel = makeKernel(Math.ceil(size / 172), size + 16);
   const port = memoryPort(new Uint32Array((size * IMS_ENTRY_SIZE) / 4));
-  const device = new PciDevice('dev0', { state: ports.state, requesterId: REQUESTER_ID, resources: { config: port, bars: {} } });
-  must(setMsiDomain(core, device, createImsDomain(core, device, remapping.domain, { port, offset: 0, size }, { validatePasid: false })), 'the domain');
-  return {
-    alloc: (index) => void must(run(msiAllocIrq(core, device, index)), 'allocating'),
-    free: (index) => must(run(msiFreeIrq(core, device, index)), 'freeing'),
-  };
+  const device = new PciDevice('dev0', { state: kernel.ports.state, requesterId: REQUESTER_ID, resources: { config: port, bars: {} } });
+  const store = messageStore(kernel, device, { port, offset: 0, size });
+  return { alloc: (index) => void store.alloc(index), free: (index) => store.free(index) };
 }
 
 function memoryPort(words: Uint32Array): AccessPort {

@@ -6,7 +6,7 @@ import type { AffinityErrno } from './chip.ts';
 import type { IrqCore } from './core.ts';
 import type { CpuMask } from './cpu-mask.ts';
 import { cpuList } from './cpu-mask.ts';
-import type { DescState, IrqDesc } from './desc.ts';
+import type { IrqDesc } from './desc.ts';
 import { levelWith } from './hierarchy.ts';
 
 /** How an interrupt is to be spread when it is allocated (struct irq_affinity_desc). */
@@ -16,14 +16,9 @@ export interface IrqAffinityDesc {
   readonly managed: boolean;
 }
 
-/** IRQD_PER_CPU: every CPU has its own, nothing to move. Actions of one interrupt agree on it. */
-export function isPerCpu({ actions }: DescState): boolean {
-  return actions[0]?.percpu === true;
-}
-
 /** irq_can_set_affinity() */
 export function irqCanSetAffinity({ state }: IrqDesc): boolean {
-  return !isPerCpu(state) && levelWith(state.data, 'irqSetAffinity') !== null;
+  return !state.perCpu && levelWith(state.data, 'irqSetAffinity') !== null;
 }
 
 /**

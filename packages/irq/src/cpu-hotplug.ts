@@ -1,7 +1,7 @@
 // CPUs that go and come (kernel/irq/cpuhotplug.c): interrupts move away, managed ones wait for their CPUs.
 import { fail, ok } from '@siov/base';
 import type { Result, Steps } from '@siov/base';
-import { irqDoSetAffinity, irqSetAffinityLocked, isPerCpu } from './affinity.ts';
+import { irqDoSetAffinity, irqSetAffinityLocked } from './affinity.ts';
 import type { AffinityErrno } from './chip.ts';
 import type { IrqCore } from './core.ts';
 import { cpuMask, hasCpu } from './cpu-mask.ts';
@@ -66,7 +66,7 @@ function* migrateOneIrq(desc: IrqDesc, cpu: number): Steps<void> {
   const { data } = state;
   if (data === null || levelWith(data, 'irqSetAffinity') === null) return;
   for (const level of hierarchy(data)) level.chip.irqForceCompleteMove?.(level);
-  if (isPerCpu(state) || !state.started || !hasCpu(targets(state), cpu)) {
+  if (state.perCpu || !state.started || !hasCpu(targets(state), cpu)) {
     fixupMovePending(desc, false);
     return;
   }

@@ -62,6 +62,8 @@ export interface DescState {
   managedShutdown: boolean;
   /** IRQD_MOVE_PCNTXT: the affinity can be set from any context; without it moves wait for the next interrupt. */
   movePcntxt: boolean;
+  /** IRQD_PER_CPU: every CPU has its own, nothing to move. */
+  perCpu: boolean;
   affinityOnActivate: boolean;
   affinitySet: boolean;
   singleTarget: boolean;
@@ -143,6 +145,7 @@ export class IrqDesc {
       managed: false,
       managedShutdown: false,
       movePcntxt: false,
+      perCpu: false,
       affinityOnActivate: false,
       affinitySet: false,
       singleTarget: false,

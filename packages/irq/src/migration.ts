@@ -1,6 +1,6 @@
 // Moves that wait for the interrupt itself (kernel/irq/migration.c): done while it is acknowledged.
 import type { MaybeSteps, Steps } from '@siov/base';
-import { irqDoSetAffinity, isPerCpu } from './affinity.ts';
+import { irqDoSetAffinity } from './affinity.ts';
 import type { IrqData } from './chip.ts';
 import type { IrqDesc } from './desc.ts';
 import { levelWith } from './hierarchy.ts';
@@ -26,7 +26,7 @@ export function* irqMoveMaskedIrq(desc: IrqDesc): Steps<void> {
   const mask = state.pendingAffinity;
   if (mask === null) return;
   state.pendingAffinity = null;
-  if (isPerCpu(state) || (mask & core.online) === 0n || levelWith(state.data, 'irqSetAffinity') === null) return;
+  if (state.perCpu || (mask & core.online) === 0n || levelWith(state.data, 'irqSetAffinity') === null) return;
   const moved = yield* irqDoSetAffinity(desc, mask, false);
   if (!moved.ok && moved.errno === 'EBUSY') state.pendingAffinity = mask;
 }

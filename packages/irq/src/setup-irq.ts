@@ -135,7 +135,7 @@ function* setUpFirst(desc: IrqDesc, action: IrqAction, noAutoen: boolean): Steps
     return activated;
   }
   // pending: an edge of an owner before is not for this one, though the kernel would replay it.
-  Object.assign(state, { spuriousDisabled: false, waiting: false, inProgress: false, pending: false, oneshot: action.oneshot, threadsOneshot: 0 });
+  Object.assign(state, { spuriousDisabled: false, waiting: false, inProgress: false, pending: false, oneshot: action.oneshot, threadsOneshot: 0, perCpu: action.percpu });
   if (!noAutoen) yield* irqStartup(desc);
   // Not one that waits for its CPUs, which the next of them would start.
   else Object.assign(state, { depth: 1, managedShutdown: false });

@@ -1,52 +1,16 @@
 // What every chip that stores messages in a device has to satisfy: PCI MSI-X, an array of entries, a queue of commands.
-import type { Steps } from '@siov/base';
 import { irqSetAffinity } from './affinity.ts';
-import { busLocked } from './bus-lock.ts';
-import type { MsiMsg } from './chip.ts';
-import type { IrqCore } from './core.ts';
 import { cpuMask, cpusOf } from './cpu-mask.ts';
-import type { IrqDesc } from './desc.ts';
 import { disableIrq, enableIrq } from './enable.ts';
-import { maskIrq, unmaskIrq } from './flow/mask.ts';
-import { settled } from './flow/settled.ts';
-import { composeMsiMsg } from './hierarchy.ts';
 import { irqInjectInterrupt } from './irqchip-state.ts';
-import { freeIrq, requestIrq } from './manage.ts';
-
-/** An entry as the device has it, not as the chip remembers it. */
-export interface StoredEntry {
-  readonly masked: boolean;
-  readonly message: MsiMsg;
-  /** What else the device checks before it sends; null or absent: nothing. */
-  readonly id?: unknown;
-}
-
-/** A machine with the chip in it, made anew for every test. */
-export interface ChipRig {
-  readonly core: IrqCore;
-  /** Allocates one interrupt of the chip: the same slot again after {@link free}. */
-  allocate(): { readonly virq: number; readonly hwirq: number };
-  free(virq: number): void;
-  /** The device's event: what makes it use the entry. */
-  raise(hwirq: number): void;
-  stored(hwirq: number): StoredEntry;
-  /** Writes rubbish, unmasked, into the entry behind the chip's back, as an earlier owner might leave it. */
-  soil?(hwirq: number): void;
-  /** What an entry holds that has no message; all zero unless said. */
-  readonly empty?: MsiMsg;
-  /** Whether the device keeps one event that comes while the entry is masked. */
-  readonly latches: boolean;
-  /** Runs a call to its end; where it waits, the machine's other agents run. */
-  run<T>(steps: Steps<T>): T;
-  /** Lets the machine come to rest: CPUs take what was raised, timers expire. */
-  settle(): void;
-}
+import { ChipEntry, equal, isNone, must, same, show, watched } from './testing-chip-entry.ts';
+import type { ChipRig, StoredEntry } from './testing-chip-entry.ts';
 
 export type TestFunction = (name: string, run: () => void) => void;
 
 /** Runs the contract: calls `test` for each rule, with a function that throws an Error when the chip breaks it. */
 export function irqChipContract(test: TestFunction, makeRig: () => ChipRig): void {
-  const rule = (name: string, body: (entry: Entry) => void): void => test(name, () => body(new Entry(makeRig())));
+  const rule = (name: string, body: (entry: ChipEntry) => void): void => test(name, () => body(new ChipEntry(makeRig())));
 
   rule('an entry just allocated is masked and holds nothing of an earlier owner', (entry) => {
     const { rig } = entry;
@@ -159,7 +123,7 @@ export function irqChipContract(test: TestFunction, makeRig: () => ChipRig): voi
   rule('an event between any two steps of requesting is received, between any two of freeing not after it', (entry) => {
     const count = entry.stepsOf(() => entry.request());
     for (let at = 0; at < count; at++) {
-      const each = new Entry(makeRig());
+      const each = new ChipEntry(makeRig());
       each.request((step) => { if (step === at) each.raise(); });
       each.settle();
       must(each.received === 1 || (!each.rig.latches && each.received === 0), `received ${each.received} times, raised at step ${at} of requesting`);
@@ -208,10 +172,10 @@ export function irqChipContract(test: TestFunction, makeRig: () => ChipRig): voi
   rule('an event between any two steps of a move is received', (entry) => {
     entry.request();
     const last = cpusOf(entry.core.online).at(-1) ?? 0;
-    const move = (each: Entry, watch?: (step: number) => void) => each.run(watched(irqSetAffinity(each.core, each.virq, cpuMask(last)), watch));
+    const move = (each: ChipEntry, watch?: (step: number) => void) => each.run(watched(irqSetAffinity(each.core, each.virq, cpuMask(last)), watch));
     const count = entry.stepsOf(() => move(entry));
     for (let at = 0; at < count; at++) {
-      const each = new Entry(makeRig());
+      const each = new ChipEntry(makeRig());
       each.request();
       move(each, (step) => { if (step === at) each.raise(); });
       each.expect(1);
@@ -219,125 +183,4 @@ export function irqChipContract(test: TestFunction, makeRig: () => ChipRig): voi
       each.expect(2);
     }
   });
-}
-
-/** One interrupt of a rig, and how often it was received. */
-class Entry {
-  readonly rig: ChipRig;
-  readonly core: IrqCore;
-  virq: number;
-  readonly hwirq: number;
-  received = 0;
-  #steps = 0;
-
-  constructor(rig: ChipRig) {
-    const { virq, hwirq } = rig.allocate();
-    this.rig = rig;
-    this.core = rig.core;
-    this.virq = virq;
-    this.hwirq = hwirq;
-  }
-
-  get desc(): IrqDesc {
-    const desc = this.core.desc(this.virq);
-    if (desc === undefined) throw new Error(`irq ${this.virq} is not there`);
-    return desc;
-  }
-
-  get stored(): StoredEntry {
-    const { masked, message, id } = this.rig.stored(this.hwirq);
-    return { masked, message: { ...message }, id: id ?? null };
-  }
-
-  get empty(): MsiMsg {
-    return this.rig.empty ?? { addressLo: 0, addressHi: 0, data: 0 };
-  }
-
-  /** What the hierarchy says should be stored now. */
-  get composed(): MsiMsg {
-    const { data } = this.desc.state;
-    const message = data === null ? null : composeMsiMsg(data);
-    if (!message?.ok) throw new Error('its hierarchy composes no message');
-    return message.value;
-  }
-
-  run<T>(steps: Steps<T>): T {
-    return this.rig.run(watched(steps, () => { this.#steps += 1; }));
-  }
-
-  /** How many steps `call` takes. */
-  stepsOf(call: () => void): number {
-    this.#steps = 0;
-    call();
-    return this.#steps;
-  }
-
-  request(watch?: (step: number) => void): void {
-    const requested = this.run(watched(requestIrq(this.core, this.virq, {
-      name: 'contract',
-      devId: this,
-      handler: () => {
-        this.received += 1;
-        return 'handled';
-      },
-    }), watch));
-    must(requested.ok, 'it can be requested');
-  }
-
-  free(watch?: (step: number) => void): void {
-    must(this.run(watched(freeIrq(this.core, this.virq, this), watch)) === 'contract', 'it can be freed');
-  }
-
-  mask(): void {
-    this.run(busLocked(this.desc, this.desc.lock.with(settled(maskIrq(this.desc)))));
-  }
-
-  unmask(): void {
-    this.run(busLocked(this.desc, this.desc.lock.with(settled(unmaskIrq(this.desc)))));
-  }
-
-  /** The event, and whatever comes of it. */
-  raise(): void {
-    this.rig.raise(this.hwirq);
-    this.settle();
-  }
-
-  settle(): void {
-    this.rig.settle();
-  }
-
-  expect(count: number): void {
-    this.settle();
-    must(this.received === count, `received ${count} times, not ${this.received}`);
-  }
-}
-
-/** `steps` with `watch` called after each of its points, and numbered: another agent, exactly there. */
-function* watched<T>(steps: Steps<T>, watch: (step: number) => void = () => {}): Steps<T> {
-  for (let step = 0; ; step++) {
-    const next = steps.next();
-    if (next.done) return next.value;
-    watch(step);
-    yield next.value;
-  }
-}
-
-function must(holds: boolean, rule: string): void {
-  if (!holds) throw new Error(`the chip breaks a rule: ${rule}`);
-}
-
-function isNone(id: unknown): boolean {
-  return id === null || id === undefined;
-}
-
-function equal(a: MsiMsg, b: MsiMsg): boolean {
-  return a.addressLo === b.addressLo && a.addressHi === b.addressHi && a.data === b.data;
-}
-
-function same(a: StoredEntry, b: StoredEntry): boolean {
-  return a.masked === b.masked && a.id === b.id && equal(a.message, b.message);
-}
-
-function show({ addressLo, addressHi, data }: MsiMsg): string {
-  return `address 0x${((BigInt(addressHi) << 32n) | BigInt(addressLo)).toString(16)} data 0x${data.toString(16)}`;
 }

@@ -129,9 +129,7 @@ describe('at start-up', () => {
   test('one that every CPU has is not moved, and a chip that refuses does not keep it from starting', () => {
     const perCpu = movable();
     perCpu.run(requestIrq(perCpu.core, perCpu.virq, counting('a', { percpu: true }).request));
-    // The action that says so is there only after the start.
-    perCpu.moves.length = 0;
-    expect(irqCanSetAffinity(perCpu.desc)).toBe(false);
+    expect([perCpu.moves, irqCanSetAffinity(perCpu.desc)]).toEqual([[], false]);
     const full = movable();
     full.answer.next = 'ENOSPC';
     expect(full.run(requestIrq(full.core, full.virq, counting().request)).ok).toBe(true);

@@ -80,9 +80,9 @@ describe('migrate_one_irq', () => {
     const idle = movable();
     idle.down(0);
     expect(idle.logged()).toEqual(['complete']);
-    const perCpu = requested();
-    const [action] = perCpu.desc.state.actions;
-    if (action !== undefined) perCpu.desc.state.actions = [{ ...action, percpu: true }];
+    const perCpu = movable();
+    perCpu.run(requestIrq(perCpu.core, perCpu.virq, counting('a', { percpu: true }).request));
+    perCpu.logged();
     perCpu.down(0);
     expect(perCpu.logged()).toEqual(['complete']);
     const fixed = makeKernel();

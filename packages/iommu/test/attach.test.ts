@@ -54,9 +54,9 @@ describe('the default PASID', () => {
   test('R15: only IOMMU management issues witnesses', () => {
     const { iommu, mdevs: [mdev], space } = machine();
     const witness = value(iommu.attachDevicePasid(space('a').domain, mdev));
-    const Witness = witness.constructor as new (key: symbol, backing: unknown) => unknown;
+    const Witness = witness.constructor as new (key: symbol, device: Device, backing: unknown) => unknown;
     const backing = { pasid: witness.pasid, valid: () => true, hold() {}, release() {} };
-    expect(() => new Witness(Symbol('issuer'), backing)).toThrow(ModelError);
+    expect(() => new Witness(Symbol('issuer'), mdev, backing)).toThrow(ModelError);
   });
 
   test('R15: while an entry holds the PASID it is not detached: EBUSY, and requests with it go on', () => {

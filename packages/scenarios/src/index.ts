@@ -12,3 +12,4 @@ export type { MdevRun, MdevRunOptions } from './run-mdev.ts';
 export { DEFAULT_COPIES, runMdev } from './run-mdev.ts';
 export type { HostCrossing } from './crossings.ts';
 export { hostCrossings, parseTrace } from './crossings.ts';
+export * from './invariants/index.ts';

@@ -1,0 +1,39 @@
+// How many edges came for each interrupt of the store since it was requested, and how many of them were handled.
+import type { IrqDesc } from '@siov/irq';
+import type { EntryMessage } from './messages.ts';
+import type { OperationHistory } from './operation-history.ts';
+
+export interface EdgeCount {
+  /** Messages since it was requested. */
+  readonly messages: number;
+  /** Runs of its handlers when it was requested, and when the last message came. */
+  readonly handledBefore: number;
+  readonly handledAtLast: number;
+}
+
+export class Edges {
+  readonly #counts = new Map<number, EdgeCount & { readonly irq: IrqDesc }>();
+
+  constructor(operations: OperationHistory) {
+    operations.onBegin(({ layer, name, values }) => {
+      if (layer === 'irq' && name === 'request_irq') this.#counts.delete(Number(values['irq']));
+    });
+  }
+
+  came({ irq }: EntryMessage): void {
+    const there = this.of(irq);
+    const now = handled(irq);
+    this.#counts.set(irq.virq, { irq, messages: (there?.messages ?? 0) + 1, handledBefore: there?.handledBefore ?? now, handledAtLast: now });
+  }
+
+  /** Undefined while none has come. */
+  of(irq: IrqDesc): EdgeCount | undefined {
+    const there = this.#counts.get(irq.virq);
+    return there?.irq === irq ? there : undefined;
+  }
+}
+
+/** Interrupts of all CPUs that went to its handlers. */
+export function handled({ counts }: IrqDesc): number {
+  return counts.reduce((sum, count) => sum + count, 0);
+}

@@ -1,0 +1,15 @@
+import type { PicturedState, Picture } from './state-picture.ts';
+import type { Violation } from './subject.ts';
+
+/** What a failed call may leave: a line in the kernel's log, and locks and traces of what was asked. */
+const ALLOWED = /\/log$/;
+
+/**
+ * I4: a call that failed has left every counter and every piece of state as it was. A predicate of the history: `before` is
+ * the picture from before the call, taken at rest, and it is asked when the call has returned. Given up by a SET_IRQS that
+ * fails are vectors of its own block; `except` names such pieces.
+ */
+export function differences(state: PicturedState, before: Picture, call: string, except?: RegExp): Violation[] {
+  const changed = state.changes(before).filter((name) => !ALLOWED.test(name) && except?.test(name) !== true);
+  return changed.length === 0 ? [] : [`I4: ${call} has changed ${changed.join(', ')}`];
+}

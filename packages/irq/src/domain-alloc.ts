@@ -53,7 +53,8 @@ function* free(core: IrqCore, desc: IrqDesc): Steps<Result<void, 'EINVAL' | 'EBU
   const { virq, state } = desc;
   const { data } = state;
   if (data === null) return notAllocated(virq);
-  if (state.actions.length > 0) return fail('EBUSY', `irq ${virq} is still requested by ${state.actions[0]?.name}`);
+  const [holder] = state.actions;
+  if (holder !== undefined) return fail('EBUSY', `irq ${virq} is still requested by ${holder.name}`);
   if (state.activated) yield* busLocked(desc, irqDomainDeactivateIrq(desc));
   yield* data.domain.free(data);
   state.data = null;

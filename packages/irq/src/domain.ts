@@ -33,6 +33,8 @@ export interface IrqDomainOps<A> {
   /** `reserve`: only what a request needs to be sure of, no final resource (reservation mode). */
   activate?(data: IrqData, reserve: boolean): Steps<Result<void, ActivateErrno>>;
   deactivate?(data: IrqData): Steps<void>;
+  /** Instead of deactivating, where a level further out could not be activated and so nothing may have changed. */
+  undoActivate?(data: IrqData): Steps<void>;
   /**
    * Whether this level takes no part in this interrupt: it and the levels below are left out of its hierarchy
    * (irq_domain_disconnect_hierarchy(), whose mark is -ENOTCONN).
@@ -180,8 +182,14 @@ export class IrqDomain<A = unknown> {
       if (!below.ok) return below;
     }
     const own = this.ops.activate === undefined ? ok() : yield* this.ops.activate(data, reserve);
-    if (!own.ok && data.parent !== null) yield* data.parent.domain.deactivate(data.parent);
+    if (!own.ok && data.parent !== null) yield* data.parent.domain.#undoActivate(data.parent);
     return own;
+  }
+
+  *#undoActivate(data: IrqData): Steps<void> {
+    if (this.ops.undoActivate !== undefined) yield* this.ops.undoActivate(data);
+    else if (this.ops.deactivate !== undefined) yield* this.ops.deactivate(data);
+    if (data.parent !== null) yield* data.parent.domain.#undoActivate(data.parent);
   }
 
   /** irq_domain_deactivate_irq(), one chain: this level first. */

@@ -1,18 +1,16 @@
 // A CPU's local APIC: which vectors are requested and not taken yet. On the way of every interrupt, so nothing is made here.
 import type { StatePort } from '@siov/base';
 
+const SUMMARY = 8;
+
 export class LocalApic {
-  /** The interrupt request register: bit n of 256 for vector n. */
+  /** The interrupt request register: bit n of 256 for vector n; and a ninth word that says which of them are not 0. */
   readonly irr: Uint32Array;
   readonly #state: { enabled: boolean; spurious: number };
 
   constructor(state: StatePort, name: string) {
-    this.irr = state.words(`${name}/irr`, 8);
+    this.irr = state.words(`${name}/irr`, SUMMARY + 1);
     this.#state = state.record(`${name}/apic`, { enabled: false, spurious: 0 });
-  }
-
-  get enabled(): boolean {
-    return this.#state.enabled;
   }
 
   /** Interrupts taken on vectors nobody owned. */
@@ -36,32 +34,37 @@ export class LocalApic {
 
   /** One bit a vector: a second edge before the first is taken is the same edge. */
   request(vector: number): void {
-    if (this.#state.enabled) this.irr[vector >>> 5] = (this.irr[vector >>> 5] ?? 0) | (1 << (vector & 31));
+    if (!this.#state.enabled) return;
+    this.irr[vector >>> 5] = wordOf(this.irr, vector) | (1 << (vector & 31));
+    this.irr[SUMMARY] = (this.irr[SUMMARY] as number) | (1 << (vector >>> 5));
   }
 
   drop(vector: number): void {
-    this.irr[vector >>> 5] = (this.irr[vector >>> 5] ?? 0) & ~(1 << (vector & 31));
+    const left = wordOf(this.irr, vector) & ~(1 << (vector & 31));
+    this.irr[vector >>> 5] = left;
+    if (left === 0) this.irr[SUMMARY] = (this.irr[SUMMARY] as number) & ~(1 << (vector >>> 5));
   }
 
   requested(vector: number): boolean {
-    return (((this.irr[vector >>> 5] ?? 0) >>> (vector & 31)) & 1) === 1;
+    return ((wordOf(this.irr, vector) >>> (vector & 31)) & 1) === 1;
   }
 
   /** Takes the highest requested vector; -1 when there is none. */
   take(): number {
-    for (let word = 7; word >= 0; word--) {
-      const bits = (this.irr[word] ?? 0) | 0;
-      if (bits === 0) continue;
-      const bit = 31 - Math.clz32(bits);
-      this.irr[word] = bits & ~(1 << bit);
-      return word * 32 + bit;
-    }
-    return -1;
+    const index = 31 - Math.clz32(this.irr[SUMMARY] as number);
+    if (index < 0) return -1;
+    const vector = index * 32 + 31 - Math.clz32(this.irr[index] as number);
+    this.drop(vector);
+    return vector;
   }
 
   /** Whether there is anything to take. */
   any(): boolean {
-    for (let word = 0; word < 8; word++) if (this.irr[word] !== 0) return true;
-    return false;
+    return this.irr[SUMMARY] !== 0;
   }
+}
+
+/** The word with the bit of `vector`, as a 32-bit integer. */
+function wordOf(words: Uint32Array, vector: number): number {
+  return (words[vector >>> 5] as number) | 0;
 }

@@ -74,7 +74,7 @@ class MsixChip implements MsiChip {
   }
 
   #control(hwirq: number): Control {
-    return EntryControl.image(this.#controls[hwirq] ?? 1);
+    return EntryControl.image(this.#controls[hwirq] as number);
   }
 
   #entry(hwirq: number): number {

@@ -39,8 +39,8 @@ export class Revmap {
     this.#count.linear += 1;
   }
 
+  /** `hwirq` must be mapped. */
   delete(hwirq: number): void {
-    if (this.find(hwirq) === 0) return;
     if (hwirq >= this.#linear.length) {
       this.#tree.delete(hwirq);
       return;

@@ -151,8 +151,8 @@ class Checked<C> {
   fails(errno: string, call: () => Result<unknown>): void {
     const before = this.counters();
     const result = call();
-    must(!result.ok, `a call succeeds that has to fail with ${errno}`);
-    if (!result.ok) must(result.errno === errno, `a call fails with ${result.errno} (${result.message}), not ${errno}`);
+    if (result.ok) throw new Error(`broken: a call succeeds that has to fail with ${errno}`);
+    must(result.errno === errno, `a call fails with ${result.errno} (${result.message}), not ${errno}`);
     must(this.counters() === before, `a call that failed with ${errno} leaves everything as it was: ${this.counters()}, not ${before}`);
   }
 

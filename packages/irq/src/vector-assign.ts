@@ -31,6 +31,12 @@ export class VectorAssigner {
     this.cpus = cpus;
   }
 
+  at(cpu: number): VectorCpu {
+    const found = this.cpus[cpu];
+    if (found === undefined) throw new RangeError(`CPU ${cpu} is not one of ${this.cpus.length}`);
+    return found;
+  }
+
   /**
    * assign_vector_locked(): a vector on a CPU of `mask`; the one it has, if that is on such a CPU and it is online.
    * `EBUSY`: the last move is not over; `ENOSPC`, `EINVAL`: no vector is left there, no CPU in `mask` is online.
@@ -39,7 +45,12 @@ export class VectorAssigner {
     const wanted = mask & this.core.online;
     if (data.vector !== 0 && hasCpu(wanted, data.cpu)) return ok();
     if (data.moveInProgress || data.cleanupPending) return fail('EBUSY', `irq ${data.virq} is still on its way from CPU ${data.prevCpu}`);
-    const found = this.matrix.alloc(wanted, data.hasReserved);
+    return this.assignFirst(desc, data, wanted);
+  }
+
+  /** Without looking at what it has. */
+  assignFirst(desc: IrqDesc, data: ApicData, mask: CpuMask): Result<void, 'EINVAL' | 'ENOSPC'> {
+    const found = this.matrix.alloc(mask & this.core.online, data.hasReserved);
     if (!found.ok) return found;
     this.#update(desc, data, found.value);
     return ok();
@@ -65,13 +76,13 @@ export class VectorAssigner {
   /** activate_reserved(): the reservation becomes a vector. */
   activateReserved(desc: IrqDesc, data: ApicData): Result<void, AssignErrno> {
     const assigned = this.assignAny(desc, data);
-    if (assigned.ok) {
-      data.hasReserved = false;
-      // The MSI level took reservation mode from it after the vector was reserved: from here on the vector stays.
-      if (!desc.state.canReserve) data.canReserve = false;
-    }
+    if (!assigned.ok) return assigned;
+    data.hasReserved = false;
+    data.wasReserved = true;
+    // The MSI level took reservation mode from it after the vector was reserved: from here on the vector stays.
+    data.canReserve = desc.state.canReserve;
     const { effectiveAffinity, affinity } = desc.state;
-    if (assigned.ok && (effectiveAffinity & ~affinity) !== 0n) this.core.log.warn(`irq ${data.virq}: Affinity broken due to vector space exhaustion.`);
+    if ((effectiveAffinity & ~affinity) !== 0n) this.core.log.warn(`irq ${data.virq}: Affinity broken due to vector space exhaustion.`);
     return assigned;
   }
 
@@ -110,7 +121,7 @@ export class VectorAssigner {
    */
   freeMoved(data: ApicData): void {
     const old: VectorTarget = { cpu: data.prevCpu, vector: data.prevVector };
-    const requested = this.cpus[old.cpu]?.apic.requested(old.vector) === true;
+    const requested = this.at(old.cpu).apic.requested(old.vector);
     this.#mark(old, requested ? VECTOR_RETRIGGERED : VECTOR_UNUSED);
     this.matrix.free(old, data.isManaged);
     Object.assign(data, { prevVector: 0, moveInProgress: false, cleanupPending: false });
@@ -120,7 +131,7 @@ export class VectorAssigner {
   /** apic_retrigger_irq(): the vector it has is requested again. False: it has none. */
   retrigger(data: ApicData): boolean {
     if (data.vector === 0) return false;
-    this.cpus[data.cpu]?.apic.request(data.vector);
+    this.at(data.cpu).apic.request(data.vector);
     return true;
   }
 
@@ -141,7 +152,7 @@ export class VectorAssigner {
     data.cpu = next.cpu;
     // What is still requested there is of the vector's last owner. A CPU takes that and drops it; one that had no time to,
     // as the kernel does not rule out, would take it for the new owner's.
-    this.cpus[next.cpu]?.apic.drop(next.vector);
+    this.at(next.cpu).apic.drop(next.vector);
     this.#mark(next, data.virq);
     this.#setTarget(desc, data, next);
   }
@@ -152,7 +163,6 @@ export class VectorAssigner {
   }
 
   #mark({ cpu, vector }: VectorTarget, mark: number): void {
-    const irqs = this.cpus[cpu]?.irqs;
-    if (irqs !== undefined) irqs[vector] = mark;
+    this.at(cpu).irqs[vector] = mark;
   }
 }

@@ -24,14 +24,8 @@ export class VectorCpus implements CpuHooks {
     this.#dataOf = dataOf;
   }
 
-  at(cpu: number): VectorCpu {
-    const found = this.#vectors.cpus[cpu];
-    if (found === undefined) throw new RangeError(`CPU ${cpu} is not one of ${this.#vectors.cpus.length}`);
-    return found;
-  }
-
   interrupts(cpu: number): Steps<never> {
-    const at = this.at(cpu);
+    const at = this.#vectors.at(cpu);
     const source = { requested: () => at.apic.any(), handleNext: () => this.#handleNext(cpu, at) };
     // A generator but for the helpers of iterators, which nobody calls on steps.
     return new CpuInterrupts(cpu, source, this.processor, !this.#vectors.core.atOnce) as unknown as Steps<never>;
@@ -41,7 +35,7 @@ export class VectorCpus implements CpuHooks {
   #handleNext(cpu: number, { apic, irqs }: VectorCpu): boolean | Steps<void> {
     const vector = apic.take();
     if (vector === -1) return false;
-    const virq = irqs[vector] ?? VECTOR_UNUSED;
+    const virq = irqs[vector] as number;
     if (virq !== VECTOR_UNUSED && virq !== VECTOR_SHUTDOWN && virq !== VECTOR_RETRIGGERED) {
       return this.#vectors.core.handleIrq(virq, cpu) ?? true;
     }
@@ -65,7 +59,7 @@ export class VectorCpus implements CpuHooks {
 
   /** A stray interrupt on a vector nobody owns is expected here. */
   expectStray({ cpu, vector }: VectorTarget): void {
-    const { irqs } = this.at(cpu);
+    const { irqs } = this.#vectors.at(cpu);
     if (irqs[vector] === VECTOR_UNUSED || irqs[vector] === VECTOR_SHUTDOWN) irqs[vector] = VECTOR_RETRIGGERED;
   }
 
@@ -83,7 +77,7 @@ export class VectorCpus implements CpuHooks {
 
   /** lapic_online() */
   cpuOnline(cpu: number): void {
-    const { apic, irqs } = this.at(cpu);
+    const { apic, irqs } = this.#vectors.at(cpu);
     irqs.fill(VECTOR_UNUSED);
     this.#vectors.matrix.online(cpu);
     apic.enable();
@@ -97,9 +91,9 @@ export class VectorCpus implements CpuHooks {
 
   /** fixup_irqs(), its second half: what is requested here and was not taken is raised where the interrupt is now. */
   retriggerPending(cpu: number): void {
-    const { apic, irqs } = this.at(cpu);
+    const { apic, irqs } = this.#vectors.at(cpu);
     for (let vector = 0; vector < irqs.length; vector++) {
-      const data = apic.requested(vector) ? this.#dataOf(irqs[vector] ?? VECTOR_UNUSED) : undefined;
+      const data = apic.requested(vector) ? this.#dataOf(irqs[vector] as number) : undefined;
       if (data !== undefined) this.#vectors.retrigger(data);
     }
     apic.disable();

@@ -33,6 +33,8 @@ export interface ApicData {
   isManaged: boolean;
   canReserve: boolean;
   hasReserved: boolean;
+  /** Its vector was a reservation when it was last activated, and it has not been deactivated since. */
+  wasReserved: boolean;
 }
 
 export function makeApicData(state: StatePort, name: string, virq: number): ApicData {
@@ -48,5 +50,6 @@ export function makeApicData(state: StatePort, name: string, virq: number): Apic
     isManaged: false,
     canReserve: false,
     hasReserved: false,
+    wasReserved: false,
   });
 }

@@ -60,7 +60,7 @@ export class VectorDomain {
       targetOf: (data) => this.targetOf(data),
       currentCpu: () => this.#cpus.processor.id,
       expectStray: (target) => this.#cpus.expectStray(target),
-      requested: ({ cpu, vector }) => each[cpu]?.apic.requested(vector) === true,
+      requested: ({ cpu, vector }) => this.#vectors.at(cpu).apic.requested(vector),
       retrigger: (data) => this.#vectors.retrigger(this.#dataOf(data)),
     });
     this.domain = new IrqDomain<VectorAllocInfo | null>(
@@ -71,6 +71,7 @@ export class VectorDomain {
         free: (data) => this.#free(data),
         activate: (data, reserve) => this.#activate(data, reserve),
         deactivate: (data) => this.#deactivate(data),
+        undoActivate: (data) => this.#undoActivate(data),
         debugShow: (data) => (data === null ? matrixLines(this.matrix, cpusOf(core.online)) : vectorLines(data.chipData as ApicData)),
       },
       null,
@@ -118,7 +119,7 @@ export class VectorDomain {
 
   /** Interrupts taken on vectors nobody owned ("No irq handler for vector"). */
   spurious(cpu: number): number {
-    return this.#cpus.at(cpu).apic.spurious;
+    return this.#vectors.at(cpu).apic.spurious;
   }
 
   #dataOf(data: IrqData): ApicData {
@@ -152,19 +153,18 @@ export class VectorDomain {
     const { state } = desc;
     Object.assign(state, { singleTarget: true, enforceIrqContext: true, affinityOnActivate: true });
     const taken = this.#take(desc, data, info);
-    // EBUSY is impossible: nothing of a new interrupt is on its way.
-    if (!taken.ok) return fail(taken.errno === 'EBUSY' ? 'EINVAL' : taken.errno, taken.message);
+    if (!taken.ok) return taken;
     this.#irqs.set(desc.virq, data);
     return ok({ hwirq: desc.virq, chip: this.#chip, chipData: data });
   }
 
   /** assign_irq_vector_policy() */
-  #take(desc: IrqDesc, data: ApicData, info: VectorAllocInfo | null): Result<void, AffinityErrno> {
+  #take(desc: IrqDesc, data: ApicData, info: VectorAllocInfo | null): Result<void, 'EINVAL' | 'ENOSPC'> {
     if (desc.state.managed) {
       data.isManaged = true;
       return this.matrix.reserveManaged(desc.state.affinity);
     }
-    if (info?.mask !== undefined) return this.#vectors.assign(desc, data, info.mask);
+    if (info?.mask !== undefined) return this.#vectors.assignFirst(desc, data, info.mask);
     this.#vectors.reserve(desc, data);
     return ok();
   }
@@ -193,10 +193,22 @@ export class VectorDomain {
   /** x86_vector_deactivate(): a vector that was not reserved stays; another goes back and is reserved again. */
   *#deactivate({ chipData, desc }: IrqData): Steps<void> {
     const data = chipData as ApicData;
+    data.wasReserved = false;
     if ((!data.isManaged && !data.canReserve) || data.hasReserved) return;
     this.#vectors.clear(data);
     if (data.canReserve) this.#vectors.reserve(desc, data);
     else this.#vectors.toShutdownVector(desc, data);
+  }
+
+  /** A vector that was a reservation before is one again; the kernel would let it keep one that it does not give back. */
+  *#undoActivate(data: IrqData): Steps<void> {
+    const apic = data.chipData as ApicData;
+    if (apic.canReserve || !apic.wasReserved) return yield* this.#deactivate(data);
+    apic.wasReserved = false;
+    const { canReserve } = data.desc.state;
+    this.#vectors.clear(apic);
+    this.#vectors.reserve(data.desc, apic);
+    data.desc.state.canReserve = canReserve;
   }
 
   /** apic_set_affinity(): what is not active gets a vector that fits when it is activated. */

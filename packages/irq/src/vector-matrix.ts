@@ -211,7 +211,7 @@ export class VectorMatrix {
   #freeVector(cpu: number): number {
     const { allocMap, managedMap } = this.#at(cpu);
     for (let word = this.first >>> 5; word < WORDS; word++) {
-      const taken = (allocMap[word] ?? 0) | (managedMap[word] ?? 0) | (this.#system[word] ?? 0);
+      const taken = wordAt(allocMap, word) | wordAt(managedMap, word) | wordAt(this.#system, word);
       const vector = this.#lowestIn(word, ~taken);
       if (vector !== -1) return vector;
     }
@@ -222,7 +222,7 @@ export class VectorMatrix {
   #keptVector(cpu: number): number {
     const { allocMap, managedMap } = this.#at(cpu);
     for (let word = 0; word < WORDS; word++) {
-      const vector = this.#lowestIn(word, (managedMap[word] ?? 0) & ~(allocMap[word] ?? 0));
+      const vector = this.#lowestIn(word, wordAt(managedMap, word) & ~wordAt(allocMap, word));
       if (vector !== -1) return vector;
     }
     return -1;
@@ -238,16 +238,20 @@ export class VectorMatrix {
   }
 }
 
+function wordAt(words: Uint32Array, index: number): number {
+  return words[index] as number;
+}
+
 function hasBit(words: Uint32Array, bit: number): boolean {
-  return (((words[bit >>> 5] ?? 0) >>> (bit & 31)) & 1) === 1;
+  return ((wordAt(words, bit >>> 5) >>> (bit & 31)) & 1) === 1;
 }
 
 function setBit(words: Uint32Array, bit: number): void {
-  words[bit >>> 5] = (words[bit >>> 5] ?? 0) | (1 << (bit & 31));
+  words[bit >>> 5] = wordAt(words, bit >>> 5) | (1 << (bit & 31));
 }
 
 function clearBit(words: Uint32Array, bit: number): void {
-  words[bit >>> 5] = (words[bit >>> 5] ?? 0) & ~(1 << (bit & 31));
+  words[bit >>> 5] = wordAt(words, bit >>> 5) & ~(1 << (bit & 31));
 }
 
 function bitsOf(words: Uint32Array): number[] {

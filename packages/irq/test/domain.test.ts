@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import fc from 'fast-check';
-import { ModelError, ok, plainState, runToCompletion } from '@siov/base';
+import { interleavedState, ModelError, ok, plainState, runToCompletion } from '@siov/base';
 import { ObservedState } from '@siov/base/testing';
 import { hierarchy, IrqDomain, irqDomainAllocIrq, irqDomainFreeIrq, requestIrq } from '../src/index.ts';
 import type { IrqChip } from '../src/index.ts';
 import { makeMachine } from './machine.ts';
+import { Scheduler } from './scheduler.ts';
 import { makeStack } from './stack.ts';
 import type { Level } from './stack.ts';
 
@@ -110,6 +111,43 @@ describe('IrqDomain', () => {
     expect(domain.parent?.children).toEqual([]);
     domain.publish();
     expect(domain.parent?.children).toEqual([domain]);
+  });
+
+  test('EINVAL: an affinity that names no CPU', () => {
+    const machine = makeMachine();
+    const { domain, log } = makeStack(levels());
+    expect(runToCompletion(irqDomainAllocIrq(machine.core, domain, null, { mask: 0n, managed: false }))).toMatchObject({ errno: 'EINVAL' });
+    expect([log, machine.core.used]).toEqual([[], 0]);
+  });
+
+  test('a domain whose name another has taken since leaves that one where it is', () => {
+    const { domain } = makeStack(levels());
+    const again = new IrqDomain(plainState, 'msi', {}, domain.parent);
+    domain.remove();
+    expect(domain.parent?.children).toEqual([again]);
+    again.parent?.parent?.remove();
+  });
+
+  test('levels that can undo an activation do that instead of deactivating', () => {
+    const machine = makeMachine();
+    const undone: string[] = [];
+    const { domain, log } = makeStack(levels({ remap: { ops: { *undoActivate() { undone.push('remap'); } } }, msi: { refuses: 'activate' } }));
+    const { virq } = allocate(machine, domain);
+    log.length = 0;
+    expect(machine.run(requestIrq(machine.core, virq, { name: 'a', devId: 1, handler }))).toMatchObject({ errno: 'ENOSPC' });
+    expect([log, undone]).toEqual([['activate vector', 'activate remap', 'activate msi', 'deactivate vector'], ['remap']]);
+  });
+
+  test('two agents that free one interrupt: one does, the other finds it gone', () => {
+    const machine = makeMachine({ state: interleavedState });
+    const { domain, counts } = makeStack(levels());
+    const { virq } = allocate(machine, domain);
+    const results: unknown[] = [];
+    const free = function* () { results.push(yield* irqDomainFreeIrq(machine.core, virq)); };
+    const scheduler = new Scheduler();
+    for (const name of ['a', 'b']) scheduler.spawn({ name }, free());
+    scheduler.run([0, 1]);
+    expect([results, counts.live, machine.core.used]).toEqual([[ok(), expect.objectContaining({ errno: 'EINVAL' })], 0, 0]);
   });
 
   test('a linear reverse map and a tree agree with a map, whatever the numbers', () => {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { cpuMask, domainRows, domainsText, irqRow, irqSetAffinity, irqText, requestIrq } from '../src/index.ts';
+import { plainState } from '@siov/base';
+import { cpuMask, domainRows, domainsText, IrqDomain, irqRow, irqSetAffinity, irqText, requestIrq } from '../src/index.ts';
 import { makeMachine } from './machine.ts';
 
 function running() {
@@ -72,6 +73,16 @@ domain:  TABLE-dev0
   executor.settle();
   expect(irqRow(core, 16)).toMatchObject({ affinity: 2n, effective: 2n, pending: null });
   expect(irqRow(core, 16)?.levels.at(-1)?.lines.slice(0, 5)).toEqual(['Vector:    65', 'Target:     1', 'Previous vector:    64', 'Previous target:     0', 'move_in_progress: 1']);
+});
+
+test('what has no levels, and a domain that gives nothing out', () => {
+  const { core, vectors } = running();
+  const made = core.allocDesc();
+  if (!made.ok) throw new Error(made.message);
+  made.value.state.flow = null;
+  expect(irqText(core, made.value.virq).split('\n')).toEqual(['handler:  none', 'ddepth:   1', 'dstate:', '            IRQD_IRQ_DISABLED', '            IRQD_IRQ_MASKED', 'affinity: 0-1', 'effectiv: ', 'pending:  ']);
+  void new IrqDomain(plainState, 'idle', {}, vectors.domain, { size: 8 });
+  expect(domainRows(vectors.domain).at(-1)).toEqual({ name: 'idle', size: 8, mapped: 0, flags: [], parent: 'test/vector', lines: [] });
 });
 
 test('one that is only reserved, a managed one, and one that is not there', () => {

@@ -1,13 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import fc from 'fast-check';
-import { fail, ModelError, ok, plainState, point } from '@siov/base';
+import { fail, interleavedState, ModelError, ok, plainState, point, runToCompletion } from '@siov/base';
+import type { Steps } from '@siov/base';
 import { ObservedState } from '@siov/base/testing';
 import { Device } from '@siov/device';
 import {
-  clearMsiDomain, cpuMask, createDeviceMsiDomain, deviceMsi, freeIrq, IrqDomain, MsiDomain, msiDomainOf, remappingMsiParent, requestIrq, setMsiDomain,
+  clearMsiDomain, cpuMask, cpusOf, deviceMsi, freeIrq, IrqDomain, MsiDomain, msiDomainOf, requestIrq, setMsiDomain,
 } from '../src/index.ts';
 import type { DeviceMsi, IrqChip, MsiDesc, MsiDomainTemplate } from '../src/index.ts';
 import { makeMachine } from './machine.ts';
+import { Scheduler } from './scheduler.ts';
 
 const chip: IrqChip = { name: 'test' };
 const handler = () => 'handled' as const;
@@ -99,6 +101,139 @@ describe('MSI domains', () => {
     state.refuse(0);
     expect(run(msi.allocIrqAt(0, null))).toMatchObject({ errno });
     expect([state.changes(before), state.requests]).toEqual([[], ['msi_desc', 'TABLE-dev0/slots']]);
+  });
+
+  test('R6: a slot whose interrupt cannot be had is let go of by the chip again; with early messages also one that cannot be activated', () => {
+    const compose = () => ({ addressLo: 0xfee00000, addressHi: 0, data: 1 });
+    for (const [activateEarly, composes, errno] of [[false, true, 'ENOSPC'], [true, true, 'EINVAL'], [true, false, 'EINVAL']] as const) {
+      const state = new ObservedState();
+      const { core, table, run } = makeMachine({ state, nrIrqs: activateEarly ? 64 : 17 });
+      const level: IrqChip = composes ? { name: 'ROOT', irqComposeMsiMsg: compose } : { name: 'MUTE' };
+      const log: string[] = [];
+      const root = new IrqDomain(state, 'plain', {
+        *alloc(_domain, virq) { return ok({ hwirq: virq, chip: level, chipData: null }); },
+        *activate() { log.push('activate'); return ok(); },
+        *deactivate() { log.push('deactivate'); },
+      });
+      const device = new Device('other', { state, requesterId: 9 });
+      const made = setMsiDomain(core, device, new MsiDomain<null>(core, device, root, {
+        name: 'ROOTED', chip: table, hwsize: 4, slots: 'any', flags: { activateEarly },
+        *prepareDesc() { log.push('prepare'); return ok(); },
+        *freeDesc() { log.push('free'); },
+        activate: () => (composes ? fail('EINVAL', 'no') : ok()),
+        deactivate: () => { log.push('undo'); },
+      }));
+      if (!made.ok) throw new Error(made.message);
+      if (!activateEarly) run(made.value.allocIrqAt(0, null));
+      log.length = 0;
+      const before = state.snapshot();
+      expect(run(made.value.allocIrqAt(1, null))).toMatchObject({ errno });
+      const activation = activateEarly ? ['activate', ...(composes ? [] : ['undo']), 'deactivate'] : [];
+      expect([log, state.changes(before)]).toEqual([['prepare', ...activation, 'free'], []]);
+    }
+  });
+
+  test('R6: a request that the template refuses gives the reservation back that had become a vector', () => {
+    const state = new ObservedState();
+    let holds = false;
+    const { alloc, run, core, vectors } = makeMachine({ state, template: { activate: () => (holds ? ok() : fail('EINVAL', 'gone')) } });
+    const virq = alloc(0);
+    const before = state.snapshot();
+    expect(run(requestIrq(core, virq, { name: 'a', devId: 1, handler }))).toMatchObject({ errno: 'EINVAL' });
+    // The vector it had for a moment is marked: what comes on it late is dropped.
+    expect(state.changes(before)).toEqual(['test/cpu0/vector_irq']);
+    expect(vectors.counters).toEqual({ reserved: 1, assigned: 0, managed: 0 });
+    holds = true;
+    run(requestIrq(core, virq, { name: 'a', devId: 1, handler }));
+    run(freeIrq(core, virq, 1));
+    expect(vectors.counters).toEqual({ reserved: 0, assigned: 1, managed: 0 });
+    holds = false;
+    // Its own vector now, which it keeps as after any other request.
+    expect(run(requestIrq(core, virq, { name: 'a', devId: 1, handler }))).toMatchObject({ errno: 'EINVAL' });
+    expect(vectors.counters).toEqual({ reserved: 0, assigned: 1, managed: 0 });
+  });
+
+  test('below a parent without rules of its own the message follows the affinity; a level that has none is EINVAL', () => {
+    const { core, table, run } = makeMachine();
+    let target = 0;
+    const level: IrqChip = {
+      name: 'ROOT',
+      irqComposeMsiMsg: () => ({ addressLo: 0xfee00000 + target * 4096, addressHi: 0, data: 0x41 }),
+      *irqSetAffinity(_data, mask) { target = cpusOf(mask)[0] ?? 0; return ok('ok'); },
+    };
+    const inner: IrqChip = { name: 'INNER' };
+    for (const [name, rootChip, expected] of [['able', level, ok('ok')], ['unable', inner, { errno: 'EINVAL' }]] as const) {
+      const root = new IrqDomain(plainState, name, { *alloc(_domain, virq) { return ok({ hwirq: virq, chip: rootChip, chipData: null }); } });
+      const between = new IrqDomain(plainState, `${name}/between`, { *alloc(_domain, virq) { return ok({ hwirq: virq, chip: inner, chipData: null }); } }, root);
+      const device = new Device(name, { state: plainState, requesterId: 9 });
+      const msi = setMsiDomain(core, device, new MsiDomain<null>(core, device, between, { name: 'X', chip: table, hwsize: 4, slots: 'by-index' }));
+      if (!msi.ok) throw new Error(msi.message);
+      const made = run(msi.value.allocIrqAt(0, null));
+      const data = made.ok ? core.desc(made.value.virq)?.state.data : null;
+      if (!data) throw new Error('no data');
+      expect(run(data.chip.irqSetAffinity?.(data, cpuMask(1), false) as Steps<unknown>)).toMatchObject(expected);
+      expect(msi.value.desc(0)?.message.addressLo).toBe(name === 'able' ? 0xfee01000 : 0);
+    }
+    expect(table.entry(0).message).toEqual({ addressLo: 0xfee01000, addressHi: 0, data: 0x41 });
+    const mute: IrqChip = { name: 'MUTE', *irqSetAffinity() { return ok('ok'); } };
+    const root = new IrqDomain(plainState, 'mute', { *alloc(_domain, virq) { return ok({ hwirq: virq, chip: mute, chipData: null }); } });
+    const device = new Device('mute', { state: plainState, requesterId: 9 });
+    const msi = setMsiDomain(core, device, new MsiDomain<null>(core, device, root, { name: 'X', chip: table, hwsize: 4, slots: 'by-index' }));
+    const made = msi.ok ? run(msi.value.allocIrqAt(0, null)) : msi;
+    const data = made.ok ? core.desc(made.value.virq)?.state.data : null;
+    expect(run(data?.chip.irqSetAffinity?.(data, cpuMask(1), false) as Steps<unknown>)).toMatchObject({ errno: 'EINVAL', message: expect.stringContaining('composes') });
+  });
+
+  test('R26: agents that allocate and free on a shared domain never share a slot, in whatever order they take turns', () => {
+    const program = fc.array(fc.tuple(fc.boolean(), fc.nat(2)), { maxLength: 8, size: 'max' });
+    fc.assert(fc.property(program, program, program, fc.array(fc.nat(6), { maxLength: 200, size: 'max' }), (one, two, three, choices) => {
+      const { core, owner, domain, counters, spawned } = interleaved();
+      const before = counters();
+      const used = new Map<number, string>();
+      const msis = [0, 1].map((each) => {
+        const set = setMsiDomain(core, new Device(`d${each}`, { state: interleavedState, parent: owner }), domain);
+        if (!set.ok) throw new Error(set.message);
+        return set.value;
+      });
+      function* work(name: string, msi: DeviceMsi<null>, steps: readonly (readonly [boolean, number])[]): Steps<void> {
+        for (const [free, index] of steps) {
+          if (free) {
+            const { hwirq } = msi.desc(index) ?? { hwirq: -1 };
+            if (used.get(hwirq) !== `${name}${index}`) continue;
+            used.delete(hwirq);
+            yield* msi.freeIrqsRange(index, index);
+          } else {
+            const made = yield* msi.allocIrqAt(index, null);
+            if (!made.ok) continue;
+            expect(used.has(made.value.hwirq)).toBe(false);
+            used.set(made.value.hwirq, `${name}${index}`);
+          }
+        }
+      }
+      // Two of them on one device.
+      const [first, second] = msis as [DeviceMsi<null>, DeviceMsi<null>];
+      for (const [name, msi, steps] of [['a', first, one], ['b', first, two], ['c', second, three]] as const) spawned.spawn({ name }, work(name, msi, steps));
+      spawned.run(choices);
+      expect(spawned.stuck).toEqual([]);
+      expect(domain.slots.used).toBe(first.descs.size + second.descs.size);
+      for (const msi of msis) runToCompletion(msi.freeIrqsAll());
+      expect(counters()).toEqual(before);
+    }));
+  });
+
+  function interleaved() {
+    const spawned = new Scheduler();
+    return { ...makeMachine({ hwsize: 3, state: interleavedState, spawn: (agent, steps) => spawned.spawn(agent, steps, true) }), spawned };
+  }
+
+  test('an interrupt requested while its range is being freed stays, with those after it', () => {
+    const requests: (() => void)[] = [];
+    const { msi, run, core, alloc } = makeMachine({ template: { *freeDesc() { for (const request of requests.splice(0)) request(); } } });
+    for (const index of [0, 1, 2]) alloc(index);
+    const virq = msi.virq(1);
+    requests.push(() => runToCompletion(requestIrq(core, virq, { name: 'late', devId: 1, handler })));
+    expect(run(msi.freeIrqsRange(0, 2))).toMatchObject({ errno: 'EBUSY', message: expect.stringContaining('late') });
+    expect([...msi.descs.keys()]).toEqual([1, 2]);
   });
 
   test('ENOSPC: whatever a level below ran out of; a range is allocated as a whole or not at all', () => {
@@ -218,6 +353,7 @@ describe('MSI domains', () => {
     expect([msiDomainOf(owner), deviceMsi(owner)]).toEqual([domain, msi]);
     expect([msiDomainOf(owner, 'secondary'), deviceMsi(owner, 'secondary')]).toEqual([undefined, undefined]);
     expect(setMsiDomain(core, owner, domain)).toMatchObject({ errno: 'EEXIST' });
+    expect(() => setMsiDomain(makeMachine().core, owner, domain, 'secondary')).toThrow(ModelError);
   });
 
   test('a domain with interrupts allocated is not taken from its device: that would leak them', () => {
@@ -252,71 +388,5 @@ describe('MSI domains', () => {
     expect(run(requestIrq(core, made.value.virq, { name: 'a', devId: 1, handler }))).toMatchObject({ errno: 'ENOSYS' });
     expect(run(msi.value.freeIrqsAll())).toEqual(ok());
     expect(core.used).toBe(0);
-  });
-});
-
-describe('createDeviceMsiDomain', () => {
-  const make = (change: Partial<MsiDomainTemplate<null>> = {}) => {
-    const state = new ObservedState();
-    const machine = makeMachine({ state });
-    const device = new Device('pf', { state, requesterId: 16 });
-    const template: MsiDomainTemplate<null> = { name: 'PCI-IMS', chip: machine.table, hwsize: 4, slots: 'any', ...change };
-    return { ...machine, state, device, template };
-  };
-
-  test('a domain of the device’s own, named after it, beside the default one', () => {
-    const { core, device, vectors, template, run } = make();
-    const first = createDeviceMsiDomain(core, device, vectors.domain, { ...template, name: 'PCI-MSIX', slots: 'by-index' });
-    const second = createDeviceMsiDomain(core, device, vectors.domain, template, 'secondary');
-    if (!first.ok || !second.ok) throw new Error('not made');
-    expect([first.value.domain.name, second.value.domain.name]).toEqual(['PCI-MSIX-pf', 'PCI-IMS-pf']);
-    expect([msiDomainOf(device), msiDomainOf(device, 'secondary')]).toEqual([first.value.domain, second.value.domain]);
-    for (const msi of [first.value, second.value]) expect(run(msi.allocIrqAt(0, null))).toMatchObject({ ok: true, value: { index: 0, hwirq: 0 } });
-    expect([first.value.virq(0), second.value.virq(0)]).toEqual([16, 17]);
-    expect(core.desc(17)?.state.data?.chip.name).toBe('PCI-IMS-pf');
-  });
-
-  test('EINVAL: a parent that takes no such domains, and more slots than an index can name; EEXIST: the id is taken', () => {
-    const { core, device, vectors, template, domain, state } = make();
-    const before = state.snapshot();
-    expect(createDeviceMsiDomain(core, device, domain.irqDomain, template)).toMatchObject({ errno: 'EINVAL' });
-    expect(createDeviceMsiDomain(core, device, vectors.domain, { ...template, hwsize: 65537 })).toMatchObject({ errno: 'EINVAL' });
-    expect(state.changes(before)).toEqual([]);
-    expect(createDeviceMsiDomain(core, device, vectors.domain, template).ok).toBe(true);
-    expect(createDeviceMsiDomain(core, device, vectors.domain, template)).toMatchObject({ errno: 'EEXIST' });
-    expect(() => new MsiDomain(core, device, vectors.domain, { ...template, hwsize: 65537 })).toThrow(ModelError);
-  });
-
-  test('R4: without remapping the vector domain takes no IMS; with it a domain gets its prefix', () => {
-    const { core, device, vectors, template, state } = make({ flags: { pciIms: true } });
-    const before = state.snapshot();
-    expect(createDeviceMsiDomain(core, device, vectors.domain, template)).toMatchObject({ errno: 'EINVAL', message: expect.stringContaining('IMS') });
-    expect(() => new MsiDomain(core, device, vectors.domain, template)).toThrow(ModelError);
-    expect(state.changes(before)).toEqual([]);
-    const remapping = new IrqDomain(state, 'INTEL-IR', { *alloc() { return ok({ hwirq: 0, chip, chipData: null }); } }, vectors.domain, { msiParent: remappingMsiParent('IR-') });
-    const made = createDeviceMsiDomain(core, device, remapping, template);
-    expect(made).toMatchObject({ ok: true, value: { domain: { name: 'IR-PCI-IMS-pf', flags: { pciIms: true, mustReactivate: true } } } });
-  });
-
-  test('ENOMEM: whatever the machine refuses, nothing of the domain stays', () => {
-    const { core, device, vectors, template, state } = make();
-    const seen: string[] = [];
-    for (let nth = 1; ; nth++) {
-      const before = state.snapshot();
-      state.refuse(nth);
-      const made = createDeviceMsiDomain(core, device, vectors.domain, template);
-      if (made.ok) break;
-      seen.push(`${state.requests.at(-1)} ${made.errno}`);
-      expect(state.changes(before)).toEqual([]);
-    }
-    expect(seen).toEqual(['msi_domain_template ENOMEM', 'fwnode ENOMEM', 'irq_domain ENOMEM', 'msi_device_data ENOMEM']);
-  });
-
-  test('a template without a size of its own has 65536 slots', () => {
-    const { core, device, vectors, template, run } = make({ hwsize: 0, slots: 'by-index' });
-    const made = createDeviceMsiDomain(core, device, vectors.domain, template);
-    if (!made.ok) throw new Error(made.message);
-    expect(run(made.value.allocIrqAt(65535, null)).ok).toBe(true);
-    expect(run(made.value.allocIrqAt(65536, null))).toMatchObject({ errno: 'ERANGE' });
   });
 });

@@ -222,6 +222,40 @@ describe('CPUs that go and come', () => {
     }
   });
 
+  test('a managed interrupt moves within its set, to a vector kept there', () => {
+    const { run, core, alloc, vectors, executor, clock, table } = makeMachine({ cpus: 3 });
+    const virq = alloc(0, { mask: cpuMask(0, 1), managed: true });
+    run(requestIrq(core, virq, { name: 'a', devId: 1, handler: () => 'handled' }));
+    const data = core.desc(virq)?.state.data?.parent as IrqData;
+    const set = (mask: bigint) => run(data.chip.irqSetAffinity?.(data, mask, false) as Steps<unknown>);
+    expect([set(cpuMask(0, 2)), vectors.targetOf(data).cpu]).toEqual([ok('ok'), 0]);
+    expect(set(cpuMask(2))).toMatchObject({ errno: 'EINVAL' });
+    expect([set(cpuMask(1)), vectors.targetOf(data)]).toEqual([ok('ok'), { cpu: 1, vector: 0x40 }]);
+    expect(set(cpuMask(0))).toMatchObject({ errno: 'EBUSY' });
+    // The message was not rewritten: it arrives where it was, which is no end of the move; then where it is now, which is.
+    table.fire(0);
+    vectors.raise(1, 0x40);
+    executor.settle();
+    clock.advance(1);
+    executor.settle();
+    expect(vectors.counters).toEqual({ reserved: 0, assigned: 1, managed: 2 });
+    expect([set(cpuMask(0)), vectors.targetOf(data).cpu]).toEqual([ok('ok'), 0]);
+  });
+
+  test('an interrupt that is not active is not moved: it gets a vector that fits when it is', () => {
+    const { run, core, alloc, vectors } = makeMachine();
+    const data = core.desc(alloc(0))?.state.data?.parent as IrqData;
+    expect(run(data.chip.irqSetAffinity?.(data, cpuMask(1), false) as Steps<unknown>)).toEqual(ok('ok'));
+    expect([vectors.counters.assigned, data.chip.irqRetrigger?.(data)]).toEqual([0, false]);
+  });
+
+  test('reserved vectors the others cannot cover are a warning only', () => {
+    const { run, core, alloc } = makeMachine({ cpus: 2, hwsize: 8, vectors: { firstVector: 0xea } });
+    for (const index of [0, 1, 2]) alloc(index);
+    expect(run(cpuDown(core, 1))).toEqual(ok());
+    expect(core.log.lines).toEqual(['Reserved vectors 3 > available 2. IRQ request may fail']);
+  });
+
   test('ENOSPC: the others have no room for its vectors, and nothing has changed', () => {
     const { run, core, alloc, vectors } = makeMachine({ cpus: 2, hwsize: 8, vectors: { firstVector: 0xea } });
     const virqs = [0, 1, 2].map((index) => alloc(index));

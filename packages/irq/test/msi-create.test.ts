@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { ModelError, ok } from '@siov/base';
 import { ObservedState } from '@siov/base/testing';
 import { Device } from '@siov/device';
-import { createDeviceMsiDomain, IrqDomain, MsiDomain, msiDomainOf, remappingMsiParent } from '../src/index.ts';
+import { cpuMask, createDeviceMsiDomain, IrqDomain, MsiDomain, msiDomainOf, remappingMsiParent, setMsiDomain } from '../src/index.ts';
 import type { MsiDomainTemplate } from '../src/index.ts';
 import { makeMachine } from './machine.ts';
 
@@ -63,6 +63,18 @@ describe('createDeviceMsiDomain', () => {
       expect(state.changes(before)).toEqual([]);
     }
     expect(seen).toEqual(['msi_domain_template ENOMEM', 'fwnode ENOMEM', 'irq_domain ENOMEM', 'msi_device_data ENOMEM']);
+  });
+
+  test('without reservations a managed interrupt whose CPUs are offline is allocated shut down, and its message not written', () => {
+    const { core, device, table, run, state } = make();
+    const root = new IrqDomain(state, 'plain', {
+      *alloc(_domain, virq) { return ok({ hwirq: virq, chip: { ...chip, irqComposeMsiMsg: () => ({ addressLo: 1, addressHi: 0, data: 1 }) }, chipData: null }); },
+    });
+    const msi = setMsiDomain(core, device, new MsiDomain<null>(core, device, root, { name: 'EARLY', chip: table, hwsize: 4, slots: 'by-index', flags: { activateEarly: true } }));
+    if (!msi.ok) throw new Error(msi.message);
+    core.setOnline(cpuMask(0));
+    for (const [index, cpu] of [[0, 1], [1, 0]] as const) run(msi.value.allocIrqAt(index, null, { mask: cpuMask(cpu), managed: true }));
+    expect([0, 1].map((index) => [core.desc(msi.value.virq(index))?.state.activated, table.entry(index).message.data])).toEqual([[false, 0], [true, 1]]);
   });
 
   test('a template without a size of its own has 65536 slots', () => {

@@ -256,6 +256,27 @@ describe('CPUs that go and come', () => {
     expect(core.log.lines).toEqual(['Reserved vectors 3 > available 2. IRQ request may fail']);
   });
 
+  test('a clean-up that waits on a CPU that goes is done before it goes; one that would come later is done at once', () => {
+    const pending = moving();
+    pending.setAffinity(cpuMask(1));
+    pending.fire();
+    pending.fire();
+    pending.vectors.raise(0, 0x40);
+    expect(pending.apic.cleanupPending).toBe(true);
+    pending.run(cpuDown(pending.core, 0));
+    expect([pending.apic.cleanupPending, pending.apic.prevVector, pending.vectors.counters.assigned]).toEqual([false, 0, 1]);
+    pending.tick();
+    expect([pending.seen.handled, pending.vectors.counters.assigned]).toEqual([3, 1]);
+
+    const late = moving();
+    late.setAffinity(cpuMask(1));
+    late.fire();
+    // No longer online, and its interrupts are not looked at yet.
+    late.core.setOnline(cpuMask(1, 2));
+    late.fire();
+    expect([late.apic.cleanupPending, late.apic.moveInProgress, late.vectors.counters.assigned]).toEqual([false, false, 1]);
+  });
+
   test('ENOSPC: the others have no room for its vectors, and nothing has changed', () => {
     const { run, core, alloc, vectors } = makeMachine({ cpus: 2, hwsize: 8, vectors: { firstVector: 0xea } });
     const virqs = [0, 1, 2].map((index) => alloc(index));

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import fc from 'fast-check';
-import { interleavedState, isSteps, ModelError } from '@siov/base';
-import type { Steps } from '@siov/base';
+import { interleavedState, isSteps, ModelError, point } from '@siov/base';
+import type { Point, Steps } from '@siov/base';
 import {
   composeMsiMsg, cpuMask, disableIrqNosync, enableIrq, freeIrq, irqDomainAllocIrq, parseVectorMsg, requestIrq, SHUTDOWN_VECTOR, VectorDomain,
 } from '../src/index.ts';
@@ -209,6 +209,24 @@ describe('interrupts', () => {
     expect(isSteps(context)).toBe(true);
     const spurious = [0, 1].map(() => { const { done, value } = context.next(); return [done, value?.kind, machine.vectors.spurious(0)]; });
     expect(spurious).toEqual([[false, 'wait', 1], [false, 'wait', 2]]);
+  });
+
+  test('a CPU’s interrupt context is steps like any others: it can be delegated to, ended and failed', () => {
+    const { run, core, vectors, virqs: [virq] } = allocated({ cpus: 1, spawn: () => {} });
+    const log: string[] = [];
+    const slow = function* () { try { log.push('begin'); yield point('memory', 'handler'); log.push('end'); } finally { log.push('out'); } return 'handled' as const; };
+    run(requestIrq(core, virq, { name: 'a', devId: 1, handler: slow }));
+    const delegating = function* (): Steps<void> { yield* vectors.interrupts(0); };
+    const context = delegating();
+    vectors.raise(0, 0x40);
+    expect([context.next().value, log]).toEqual([expect.objectContaining({ kind: 'memory' }), ['begin']]);
+    while ((context.next().value as Point).kind !== 'wait');
+    expect(log).toEqual(['begin', 'end', 'out']);
+    vectors.raise(0, 0x40);
+    context.next();
+    expect([context.return().done, log.slice(3)]).toEqual([true, ['begin', 'out']]);
+    const failing = vectors.interrupts(0);
+    expect(() => failing.throw(new Error('stop'))).toThrow('stop');
   });
 
   test('taking interrupts makes nothing: neither raising, nor taking, nor handling one allocates', () => {

@@ -8,7 +8,7 @@ import { cpuMask, hasCpu } from './cpu-mask.ts';
 import type { CpuMask } from './cpu-mask.ts';
 import type { DescState, IrqDesc } from './desc.ts';
 import { hierarchy, levelWith } from './hierarchy.ts';
-import { fixupMovePending } from './migration.ts';
+import { fixupMovePending, withChipMasked } from './migration.ts';
 import { irqShutdownAndDeactivate, irqStartupManaged } from './startup.ts';
 
 /** What the vector domain does when CPUs go and come. */
@@ -77,10 +77,8 @@ function* migrateOneIrq(desc: IrqDesc, cpu: number): Steps<void> {
     return;
   }
   // What cannot move in process context is masked around the change.
-  const mask = !state.movePcntxt && !state.masked;
-  if (mask && data.chip.irqMask !== undefined) yield* data.chip.irqMask(data);
-  yield* moveAway(desc, wanted);
-  if (mask && data.chip.irqUnmask !== undefined) yield* data.chip.irqUnmask(data);
+  const move = moveAway(desc, wanted);
+  yield* !state.movePcntxt && !state.masked ? withChipMasked(desc, move) : move;
 }
 
 /** To an online CPU of `wanted`; where none is online or has a vector left, to any that is. */

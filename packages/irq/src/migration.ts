@@ -2,29 +2,33 @@
 import type { MaybeSteps, Steps } from '@siov/base';
 import { irqDoSetAffinity } from './affinity.ts';
 import type { IrqData } from './chip.ts';
+import type { CpuMask } from './cpu-mask.ts';
 import type { IrqDesc } from './desc.ts';
 import { levelWith } from './hierarchy.ts';
 
 /** irq_move_irq(), for a chip's acknowledgement: nothing to do, and done at once, unless a move is waiting. */
 export function irqMoveIrq(data: IrqData): MaybeSteps<void> {
   const { state } = data.desc;
-  if (state.pendingAffinity !== null && !state.disabled) return moveIrq(data.desc);
+  if (state.pendingAffinity !== null && !state.disabled) return moveIrq(data.desc, state.pendingAffinity);
 }
 
 /** __irq_move_irq(): masked at the hardware around the change, unless it is masked anyway. */
-function* moveIrq(desc: IrqDesc): Steps<void> {
-  const { data, masked } = desc.state;
-  if (data === null) return;
-  if (!masked && data.chip.irqMask !== undefined) yield* data.chip.irqMask(data);
-  yield* irqMoveMaskedIrq(desc);
-  if (!masked && data.chip.irqUnmask !== undefined) yield* data.chip.irqUnmask(data);
+function moveIrq(desc: IrqDesc, mask: CpuMask): Steps<void> {
+  const move = moveMaskedIrq(desc, mask);
+  return desc.state.masked ? move : withChipMasked(desc, move);
+}
+
+/** With the interrupt masked at its chip for the time of `body`, which the core does not know of. */
+export function* withChipMasked({ state }: IrqDesc, body: Steps<void>): Steps<void> {
+  const { data } = state;
+  if (data?.chip.irqMask !== undefined) yield* data.chip.irqMask(data);
+  yield* body;
+  if (data?.chip.irqUnmask !== undefined) yield* data.chip.irqUnmask(data);
 }
 
 /** irq_move_masked_irq(): vectors that are busy with the last move get this one with the next interrupt. */
-export function* irqMoveMaskedIrq(desc: IrqDesc): Steps<void> {
+function* moveMaskedIrq(desc: IrqDesc, mask: CpuMask): Steps<void> {
   const { state, core } = desc;
-  const mask = state.pendingAffinity;
-  if (mask === null) return;
   state.pendingAffinity = null;
   if (state.perCpu || (mask & core.online) === 0n || levelWith(state.data, 'irqSetAffinity') === null) return;
   const moved = yield* irqDoSetAffinity(desc, mask, false);
@@ -35,7 +39,7 @@ export function* irqMoveMaskedIrq(desc: IrqDesc): Steps<void> {
  * irq_fixup_move_pending(): the mask of a move that waits, if a CPU of it is online; else the move is off. With `take`
  * the caller does it now.
  */
-export function fixupMovePending({ state, core }: IrqDesc, take: boolean): bigint | null {
+export function fixupMovePending({ state, core }: IrqDesc, take: boolean): CpuMask | null {
   const mask = state.pendingAffinity;
   const usable = mask !== null && (mask & core.online) !== 0n;
   if (!usable || take) state.pendingAffinity = null;

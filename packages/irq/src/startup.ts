@@ -4,7 +4,7 @@ import type { MaybeSteps, Result, Steps } from '@siov/base';
 import { irqDoSetAffinity, irqSetupAffinity } from './affinity.ts';
 import type { IrqDesc } from './desc.ts';
 import type { ActivateErrno } from './domain.ts';
-import { maskIrq, unmaskIrq } from './flow/mask.ts';
+import { maskIrq, thenMasked, unmaskIrq } from './flow/mask.ts';
 import { settled } from './flow/settled.ts';
 import { checkIrqResend } from './resend.ts';
 
@@ -115,12 +115,7 @@ function irqEnable(desc: IrqDesc): MaybeSteps<void> {
   const { state } = desc;
   const { data, disabled } = state;
   state.disabled = false;
-  return disabled && data?.chip.irqEnable !== undefined ? enableAtChip(desc) : unmaskIrq(desc);
-}
-
-function* enableAtChip({ state }: IrqDesc): Steps<void> {
-  if (state.data?.chip.irqEnable !== undefined) yield* state.data.chip.irqEnable(state.data);
-  state.masked = false;
+  return disabled && data?.chip.irqEnable !== undefined ? thenMasked(state, data.chip.irqEnable(data), false) : unmaskIrq(desc);
 }
 
 /** irq_disable(): lazy, unless the chip can do it at once or the interrupt is set not to be lazy (IRQ_DISABLE_UNLAZY). */
@@ -131,14 +126,9 @@ export function irqDisable(desc: IrqDesc): MaybeSteps<void> {
 /** __irq_disable() */
 function disable(desc: IrqDesc, mask: boolean): MaybeSteps<void> {
   const { state } = desc;
-  const { disabled } = state;
+  const { data, disabled } = state;
   state.disabled = true;
-  if (!disabled && state.data?.chip.irqDisable !== undefined) return disableAtChip(desc);
+  if (!disabled && data?.chip.irqDisable !== undefined) return thenMasked(state, data.chip.irqDisable(data), true);
   return mask ? maskIrq(desc) : undefined;
-}
-
-function* disableAtChip({ state }: IrqDesc): Steps<void> {
-  if (state.data?.chip.irqDisable !== undefined) yield* state.data.chip.irqDisable(state.data);
-  state.masked = true;
 }
 

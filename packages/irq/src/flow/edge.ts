@@ -4,12 +4,13 @@ import type { MaybeSteps, Steps } from '@siov/base';
 import type { FlowHandler } from '../chip.ts';
 import type { IrqDesc } from '../desc.ts';
 import { ackIrq } from '../hierarchy.ts';
-import { flowHandler, whileInProgress } from './flow.ts';
+import { countEvent, flowHandler, whileInProgress } from './flow.ts';
 import type { Entry } from './flow.ts';
 import { maskAckIrq, maskIrq, unmaskIrq } from './mask.ts';
 import { settled } from './settled.ts';
 
-function enter({ state, counts }: IrqDesc, cpu: number): Entry {
+function enter(desc: IrqDesc, cpu: number): Entry {
+  const { state } = desc;
   state.replay = false;
   state.waiting = false;
   if (state.inProgress || state.disabled || state.actions.length === 0) {
@@ -17,7 +18,7 @@ function enter({ state, counts }: IrqDesc, cpu: number): Entry {
     if (entry === 'leave') state.pending = true;
     return entry;
   }
-  counts[cpu] = (counts[cpu] ?? 0) + 1;
+  countEvent(desc, cpu);
   return 'handle';
 }
 

@@ -5,12 +5,13 @@ import type { FlowHandler } from '../chip.ts';
 import type { IrqDesc } from '../desc.ts';
 import { eoiIrq } from '../hierarchy.ts';
 import { checkIrqResend } from '../resend.ts';
-import { flowHandler, whileInProgress } from './flow.ts';
+import { countEvent, flowHandler, whileInProgress } from './flow.ts';
 import type { Entry } from './flow.ts';
 import { maskIrq, unmaskIrq } from './mask.ts';
 import { settled } from './settled.ts';
 
-function enter({ state, counts }: IrqDesc, cpu: number): Entry {
+function enter(desc: IrqDesc, cpu: number): Entry {
+  const { state } = desc;
   if (state.inProgress) {
     const entry = whileInProgress(state);
     if (entry === 'leave' && state.resendWhenInProgress) state.pending = true;
@@ -22,7 +23,7 @@ function enter({ state, counts }: IrqDesc, cpu: number): Entry {
     state.pending = true;
     return 'leave';
   }
-  counts[cpu] = (counts[cpu] ?? 0) + 1;
+  countEvent(desc, cpu);
   return 'handle';
 }
 

@@ -33,6 +33,11 @@ export function whileInProgress(state: DescState): Entry {
   return state.pollInProgress ? 'poll' : 'leave';
 }
 
+/** kstat_incr_irqs_this_cpu() */
+export function countEvent({ counts }: IrqDesc, cpu: number): void {
+  counts[cpu] = (counts[cpu] as number) + 1;
+}
+
 /** At once where nobody can come between; from the first phase on that has to wait, step by step. */
 function handle(flow: Flow, desc: IrqDesc, cpu: number): MaybeSteps<void> {
   if (!desc.core.atOnce || desc.lock.held || desc.state.pollInProgress) return handleSteps(flow, desc, cpu);

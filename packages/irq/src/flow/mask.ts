@@ -1,15 +1,17 @@
 // mask_irq() and unmask_irq(): the outermost level's chip, and nothing where the hardware is that way already.
 import type { MaybeSteps, Steps } from '@siov/base';
-import type { IrqDesc } from '../desc.ts';
+import type { DescState, IrqDesc } from '../desc.ts';
 import { ackIrq } from '../hierarchy.ts';
 import { settled } from './settled.ts';
 
-export function maskIrq(desc: IrqDesc): MaybeSteps<void> {
-  if (!desc.state.masked && desc.state.data?.chip.irqMask !== undefined) return mask(desc);
+export function maskIrq({ state }: IrqDesc): MaybeSteps<void> {
+  const { data, masked } = state;
+  if (!masked && data?.chip.irqMask !== undefined) return thenMasked(state, data.chip.irqMask(data), true);
 }
 
-export function unmaskIrq(desc: IrqDesc): MaybeSteps<void> {
-  if (desc.state.masked && desc.state.data?.chip.irqUnmask !== undefined) return unmask(desc);
+export function unmaskIrq({ state }: IrqDesc): MaybeSteps<void> {
+  const { data, masked } = state;
+  if (masked && data?.chip.irqUnmask !== undefined) return thenMasked(state, data.chip.irqUnmask(data), false);
 }
 
 /** mask_ack_irq() */
@@ -18,14 +20,8 @@ export function* maskAckIrq(desc: IrqDesc): Steps<void> {
   yield* settled(ackIrq(desc.state.data));
 }
 
-function* mask({ state }: IrqDesc): Steps<void> {
-  if (state.data?.chip.irqMask === undefined) return;
-  yield* state.data.chip.irqMask(state.data);
-  state.masked = true;
-}
-
-function* unmask({ state }: IrqDesc): Steps<void> {
-  if (state.data?.chip.irqUnmask === undefined) return;
-  yield* state.data.chip.irqUnmask(state.data);
-  state.masked = false;
+/** What the chip does, and that it is done (IRQD_IRQ_MASKED). */
+export function* thenMasked(state: DescState, chip: Steps<void>, masked: boolean): Steps<void> {
+  yield* chip;
+  state.masked = masked;
 }

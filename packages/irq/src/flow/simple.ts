@@ -1,10 +1,11 @@
 // handle_simple_irq(): nothing to do at the hardware; for interrupts raised by software or decoded from another one.
 import type { FlowHandler } from '../chip.ts';
 import type { IrqDesc } from '../desc.ts';
-import { flowHandler, whileInProgress } from './flow.ts';
+import { countEvent, flowHandler, whileInProgress } from './flow.ts';
 import type { Entry } from './flow.ts';
 
-function enter({ state, counts }: IrqDesc, cpu: number): Entry {
+function enter(desc: IrqDesc, cpu: number): Entry {
+  const { state } = desc;
   if (state.inProgress) return whileInProgress(state);
   state.replay = false;
   state.waiting = false;
@@ -12,7 +13,7 @@ function enter({ state, counts }: IrqDesc, cpu: number): Entry {
     state.pending = true;
     return 'leave';
   }
-  counts[cpu] = (counts[cpu] ?? 0) + 1;
+  countEvent(desc, cpu);
   return 'handle';
 }
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { point, waitUntil } from '@siov/base';
+import type { Steps } from '@siov/base';
 import { disableIrqNosync, enableIrq, freeIrq, handleEdgeIrq, handleFasteoiIrq, handleSimpleIrq, requestIrq, requestThreadedIrq } from '../src/index.ts';
 import type { FlowHandler, IrqHandler, IrqRequest } from '../src/index.ts';
 import { counting, makeKernel } from './kernel.ts';
@@ -162,6 +163,33 @@ describe.each([['at once', false], ['step by step', true]])('%s', (_how, interle
       expect([handler.runs(), kernel.desc.state.pending]).toEqual([1, true]);
       expect(kernel.logged()).toEqual([]);
     });
+  });
+
+  test.each([handleEdgeIrq, handleFasteoiIrq, handleSimpleIrq])('$name: what comes while the poll runs the handlers waits for that, and is handled or refused after it', (flow) => {
+    for (const disabled of [false, true]) {
+      const kernel = requested(flow, {}, { interleaved });
+      const { state } = kernel.desc;
+      Object.assign(state, { inProgress: true, pollInProgress: true });
+      kernel.executor.spawn({ name: 'cpu0', layer: 'irq' }, kernel.core.handleIrq(kernel.virq, 0) as Steps<void>);
+      kernel.executor.settle();
+      expect([kernel.logged(), state.pending]).toEqual([[], false]);
+      Object.assign(state, { inProgress: false, pollInProgress: false, disabled });
+      kernel.executor.settle();
+      expect([kernel.log.includes('handler'), state.pending, kernel.desc.counts[0]]).toEqual(disabled ? [false, true, 0] : [true, false, 1]);
+    }
+  });
+
+  test('a chip that cannot mask is not asked to, and is not taken for masked', () => {
+    const kernel = requested(handleEdgeIrq, {}, { interleaved, chip: { irqMask: undefined as never, irqUnmask: undefined as never } });
+    // Masked is what it was before anything unmasked it, and for the core it stays so.
+    expect(kernel.desc.state.masked).toBe(true);
+    kernel.desc.state.masked = false;
+    kernel.run(disableIrqNosync(kernel.core, kernel.virq));
+    kernel.arrive();
+    expect([kernel.logged(), kernel.desc.state.masked, kernel.desc.state.pending]).toEqual([['ack'], false, true]);
+    kernel.run(enableIrq(kernel.core, kernel.virq));
+    kernel.executor.settle();
+    expect(kernel.logged()).toEqual(['ack', 'handler']);
   });
 
   describe('the actions', () => {

@@ -34,6 +34,35 @@ describe('a table in the device', () => {
   describe('message written when allocated', () => irqChipContract(test, () => tableRig({ template: { flags: { activateEarly: true, mustReactivate: true } } })));
 });
 
+describe('a device that keeps nothing while it is masked', () => irqChipContract(test, () => {
+  const rig = tableRig();
+  const { table } = rig;
+  return { ...rig, latches: false, raise: (hwirq) => { if (!table.entry(hwirq).masked) table.fire(hwirq); } };
+}));
+
+/** A chip that gives its entry an id when it starts it and takes it when it shuts it down. */
+function identified(ids: Map<number, string>, table: MessageTable): Partial<IrqChip> {
+  const [mask, unmask] = [table.irqMask.bind(table), table.irqUnmask.bind(table)];
+  return {
+    *irqStartup(data) {
+      ids.set(data.hwirq, 'owner');
+      yield* unmask(data);
+    },
+    *irqShutdown(data) {
+      yield* mask(data);
+      ids.delete(data.hwirq);
+    },
+  };
+}
+
+function identifiedRig(chip: (ids: Map<number, string>, table: MessageTable) => Partial<IrqChip> = identified): ChipRig {
+  const ids = new Map<number, string>();
+  const rig = tableRig({ chip: (table) => chip(ids, table) });
+  return { ...rig, stored: (hwirq) => ({ ...rig.stored(hwirq), id: ids.get(hwirq) }) };
+}
+
+describe('a chip with ids', () => irqChipContract(test, identifiedRig));
+
 /** Callbacks that reach the table only when the bus lock is given back: until then they collect. */
 function queued(table: MessageTable): Partial<IrqChip> {
   const bus = { held: false };
@@ -136,6 +165,13 @@ describe('PCI MSI-X', () => irqChipContract(test, msixRig));
 describe('the contract itself finds', () => {
   /** The rules that `broken` breaks. */
   function findings(chip: (table: MessageTable) => Partial<IrqChip>, change: (rig: ReturnType<typeof tableRig>) => Partial<ChipRig> = () => ({})): string[] {
+    return broken(() => {
+      const rig = tableRig({ chip });
+      return Object.assign(rig, change(rig));
+    });
+  }
+
+  function broken(makeRig: () => ChipRig): string[] {
     const found: string[] = [];
     irqChipContract((name, run) => {
       try {
@@ -143,10 +179,7 @@ describe('the contract itself finds', () => {
       } catch {
         found.push(name);
       }
-    }, () => {
-      const rig = tableRig({ chip });
-      return Object.assign(rig, change(rig));
-    });
+    }, makeRig);
     return found;
   }
 
@@ -166,6 +199,17 @@ describe('the contract itself finds', () => {
     ['that wipes the message while it is masked', (table) => ({ *irqMask({ hwirq }) { Object.assign(table.entry(hwirq), { masked: true, message: { addressLo: 0, addressHi: 0, data: 0 } }); } }), /R18/],
   ])('a chip %s', (_what, change, rule) => {
     expect(findings(change).join('\n')).toMatch(rule);
+  });
+
+  test.each<[string, (ids: Map<number, string>, table: MessageTable) => Partial<IrqChip>, RegExp]>([
+    ['unmasks before the id is there', (ids, table) => ({ ...identified(ids, table), *irqStartup(data) { table.entry(data.hwirq).masked = false; yield { kind: 'register', what: 'id' }; ids.set(data.hwirq, 'owner'); } }), /its message and id are in the hardware already/],
+    ['leaves the id behind', (ids, table) => ({ ...identified(ids, table), irqShutdown: (data) => table.irqMask(data) }), /when free_irq\(\) returns/],
+    ['changes the id while it runs', (ids, table) => {
+      const unmask = table.irqUnmask.bind(table);
+      return { ...identified(ids, table), *irqUnmask(data) { ids.set(data.hwirq, 'other'); yield* unmask(data); } };
+    }, /R18/],
+  ])('a chip that %s', (_what, chip, rule) => {
+    expect(broken(() => identifiedRig(chip)).join('\n')).toMatch(rule);
   });
 
   test('one that hands out an entry as it was left', () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import fc from 'fast-check';
 import { fail, ok } from '@siov/base';
-import { freeIrq, IRQ_NOTCONNECTED, requestIrq, requestThreadedIrq } from '../src/index.ts';
+import { freeIrq, IRQ_NOTCONNECTED, irqDomainFreeIrq, requestIrq, requestThreadedIrq } from '../src/index.ts';
 import type { IrqRequest } from '../src/index.ts';
 import { counting, makeKernel, sweepRefusals } from './kernel.ts';
 import type { Kernel, KernelOptions } from './kernel.ts';
@@ -103,6 +103,21 @@ describe('request_threaded_irq', () => {
     kernel.run(requestIrq(kernel.core, kernel.virq, counting().request));
     expect(kernel.logged()).toEqual(['activate', 'start with 0 actions']);
     expect(kernel.desc.state).toMatchObject({ depth: 0, started: true, activated: true, disabled: false, masked: false });
+  });
+
+  test('one that waits while the interrupt is given back gets EINVAL', () => {
+    const { core, run, virq, root, executor } = makeKernel();
+    const results: unknown[] = [];
+    Object.assign(root.ops, {
+      *free() {
+        executor.spawn({ name: 'second', layer: 'driver' }, (function* () { results.push(yield* requestIrq(core, virq, counting().request)); })());
+        yield { kind: 'poll', what: 'others' };
+        expect(results).toEqual([]);
+      },
+    });
+    expect(run(irqDomainFreeIrq(core, virq)).ok).toBe(true);
+    executor.settle();
+    expect(results).toMatchObject([{ errno: 'EINVAL', message: expect.stringContaining('given back meanwhile') }]);
   });
 
   test('a first owner does not get an edge of the owner before, nor its ONESHOT threads and spurious counts', () => {

@@ -59,6 +59,17 @@ describe('replay', () => {
     }
   });
 
+  test('asked for again before the tasklet ran, by an edge that came between, it is still one', () => {
+    const kernel = makeKernel();
+    const { seen, request } = counting();
+    kernel.run(requestIrq(kernel.core, kernel.virq, request));
+    expect(kernel.run(irqInjectInterrupt(kernel.core, kernel.virq)).ok).toBe(true);
+    kernel.core.handleIrq(kernel.virq, 1);
+    expect(kernel.run(irqInjectInterrupt(kernel.core, kernel.virq)).ok).toBe(true);
+    kernel.executor.settle();
+    expect(seen.handled).toBe(2);
+  });
+
   test('freed before the tasklet ran, it is not replayed, neither to nobody nor to the next owner', () => {
     const kernel = latched();
     const { core, run, virq, seen } = kernel;

@@ -4,7 +4,7 @@ import { disableIrqNosync, enableIrq, freeIrq, handleSimpleIrq, requestIrq, requ
 import type { IrqReturn } from '../src/index.ts';
 import { SPURIOUS_LIMIT, SPURIOUS_WINDOW } from '../src/flow/note-interrupt.ts';
 import { startSpuriousPoll as startPoll } from '../src/spurious.ts';
-import { makeKernel } from './kernel.ts';
+import { finish, makeKernel } from './kernel.ts';
 import type { Kernel } from './kernel.ts';
 
 function arrivals(kernel: Kernel, count: number): void {
@@ -164,6 +164,21 @@ describe('the poll for what was disabled', () => {
     freed.run(freeIrq(freed.core, freed.virq, 'a'));
     freed.tick();
     expect(freed.calls.count).toBe(0);
+  });
+
+  test('one timer polls all of them', () => {
+    const kernel = stuck({ shared: true });
+    const other = kernel.allocate();
+    let calls = 0;
+    kernel.run(requestIrq(kernel.core, other.virq, { name: 'o', devId: 'o', shared: true, handler: () => { calls += 1; return 'none'; } }));
+    other.state.irqCount = SPURIOUS_WINDOW - 1;
+    other.state.irqsUnhandled = SPURIOUS_WINDOW - 1;
+    finish(kernel.executor, kernel.core.handleIrq(other.virq, 0));
+    expect(other.state.spuriousDisabled).toBe(true);
+    calls = 0;
+    kernel.tick();
+    expect([kernel.calls.count, calls]).toEqual([1, 1]);
+    expect(kernel.threads.filter((name) => name === 'k spurious poll')).toHaveLength(1);
   });
 
   test('while the handlers run they are not called again, only asked to look once more', () => {

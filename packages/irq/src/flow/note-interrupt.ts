@@ -13,10 +13,12 @@ export const SPURIOUS_LIMIT = 99_900;
 /** HZ/10 in milliseconds: after so long a pause the count of unhandled events starts again. */
 const PAUSE_MS = 100;
 
-/** Counts one event with the actions' outcome; disables the interrupt when it is stuck. Called while it is in progress. */
+/**
+ * Counts one event with the actions' outcome; disables the interrupt when it is stuck. Called while it is in progress,
+ * and not for what the poll finds.
+ */
 export function noteInterrupt(desc: IrqDesc, outcome: number): MaybeSteps<void> {
   const { state } = desc;
-  if (state.pollInProgress) return undefined;
   if ((outcome & BOGUS) !== 0) return reportBadIrq(desc, 'bogus return value');
   const result = outcome === WAKE_THREAD ? ofThreads(desc) : outcome;
   if (result === null) return undefined;

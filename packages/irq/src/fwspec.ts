@@ -1,5 +1,5 @@
 // Interrupts that firmware describes: from a specifier to the domain that understands it, its hardware number and a virq
-// (irq_create_fwspec_mapping(), kernel/irq/irqdomain.c). MSI needs none of this: its argument names the slot.
+// (irq_create_fwspec_mapping(), kernel/irq/irqdomain.c, from memory of the source, not looked up). MSI needs none of this: its argument names the slot.
 import { fail, ok } from '@siov/base';
 import type { Result, Steps } from '@siov/base';
 import type { TriggerType } from './chip.ts';

@@ -40,7 +40,7 @@ export const MsiData = register('MSI data', { offset: 8, source: 'Intel SDM vol.
 export const MSI_MAX_APIC_ID = 0x7fff;
 
 /**
- * A fixed, edge, physical-destination message to one CPU (__irq_msi_compose_msg()). APIC ids above 255 use the extended
+ * A fixed, edge, physical-destination message to one CPU (__irq_msi_compose_msg(), from memory of the kernel source). APIC ids above 255 use the extended
  * destination id of hypervisors; above 32767 there is no message without interrupt remapping, and asking for one throws
  * {@link ModelError}. `dmar`: the remapping hardware's own message, which has room for 32 bits.
  */

@@ -1,4 +1,5 @@
-// PCI MSI-X of a function: on and off, its vectors all at once or one by one (drivers/pci/msi/).
+// PCI MSI-X of a function: on and off, its vectors all at once or one by one (drivers/pci/msi/; adding and removing single
+// vectors from memory of the kernel source, not looked up).
 import { fail, ModelError, ok } from '@siov/base';
 import type { Result, Steps } from '@siov/base';
 import type { PciDevice } from '@siov/device';

@@ -1,5 +1,5 @@
 // The end of a move: a tick after the first interrupt on the new vector, the old CPU frees the old one
-// (__vector_schedule_cleanup(), vector_cleanup_callback(); the timer since Linux 6.5).
+// (__vector_schedule_cleanup(), vector_cleanup_callback(); the timer since Linux 6.5, from memory of the kernel source).
 import { waitUntil } from '@siov/base';
 import type { Steps } from '@siov/base';
 import { hasCpu } from './cpu-mask.ts';

@@ -1,6 +1,7 @@
 // Which vectors are free on which CPU: bitmaps of each CPU and counters of all (struct irq_matrix, kernel/irq/matrix.c).
 import { fail, ModelError, ok } from '@siov/base';
 import type { Result, StatePort } from '@siov/base';
+import { bitsOf, clearBit, countBits, hasBit, setBit, wordAt } from './bitmap.ts';
 import { cpusOf } from './cpu-mask.ts';
 import type { CpuMask } from './cpu-mask.ts';
 import type { VectorTarget } from './msi-message.ts';
@@ -236,30 +237,4 @@ export class VectorMatrix {
     const vector = word * 32 + 31 - Math.clz32(left & -left);
     return vector < this.end ? vector : -1;
   }
-}
-
-function wordAt(words: Uint32Array, index: number): number {
-  return words[index] as number;
-}
-
-function hasBit(words: Uint32Array, bit: number): boolean {
-  return ((wordAt(words, bit >>> 5) >>> (bit & 31)) & 1) === 1;
-}
-
-function setBit(words: Uint32Array, bit: number): void {
-  words[bit >>> 5] = wordAt(words, bit >>> 5) | (1 << (bit & 31));
-}
-
-function clearBit(words: Uint32Array, bit: number): void {
-  words[bit >>> 5] = wordAt(words, bit >>> 5) & ~(1 << (bit & 31));
-}
-
-function bitsOf(words: Uint32Array): number[] {
-  const found: number[] = [];
-  for (let bit = 0; bit < words.length * 32; bit++) if (hasBit(words, bit)) found.push(bit);
-  return found;
-}
-
-function countBits(words: Uint32Array, from: number, end: number): number {
-  return bitsOf(words).filter((bit) => bit >= from && bit < end).length;
 }

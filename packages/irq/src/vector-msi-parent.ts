@@ -1,5 +1,5 @@
 // What x86 lets MSI domains do (x86_init_dev_msi_info(), arch/x86/kernel/apic/msi.c), and how a message that cannot be
-// masked is moved without interrupt remapping (msi_set_affinity()).
+// masked is moved without interrupt remapping (msi_set_affinity()). Both from memory of the kernel source, not looked up.
 import { fail, ok } from '@siov/base';
 import type { Result, Steps } from '@siov/base';
 import type { AffinityErrno, AffinityOutcome, IrqData } from './chip.ts';

@@ -13,3 +13,4 @@ export { DEFAULT_COPIES, runMdev } from './run-mdev.ts';
 export type { HostCrossing } from './crossings.ts';
 export { hostCrossings, parseTrace } from './crossings.ts';
 export * from './invariants/index.ts';
+export * from './programs/index.ts';

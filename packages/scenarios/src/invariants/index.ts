@@ -48,7 +48,7 @@ export type { Layers } from './i12-layers.ts';
 export { Messages } from './messages.ts';
 export type { EntryMessage } from './messages.ts';
 export { OperationHistory } from './operation-history.ts';
-export type { Operation } from './operation-history.ts';
+export type { LayerCall } from './operation-history.ts';
 export { PicturedState } from './state-picture.ts';
 export type { Picture, PicturedOptions } from './state-picture.ts';
 export { StoredIds } from './stored-ids.ts';

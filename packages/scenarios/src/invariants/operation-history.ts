@@ -3,27 +3,27 @@ import type { Agent, Executor, Steps, Trace, TraceEvent, TraceValues } from '@si
 import { recordTrace } from '@siov/base';
 
 /** A call from one layer into another that has begun and not ended. */
-export interface Operation {
+export interface LayerCall {
   readonly layer: string;
   readonly name: string;
   readonly values: TraceValues;
 }
 
-export type OperationListener = (operation: Operation) => void;
+export type LayerCallListener = (operation: LayerCall) => void;
 
 export class OperationHistory {
   /** One event for each kind of crossing: from, to, operation. */
   readonly crossings = new Map<string, TraceEvent>();
   readonly #executor: Executor;
-  readonly #under = new Map<Agent, readonly Operation[]>();
-  readonly #begins: OperationListener[] = [];
+  readonly #under = new Map<Agent, readonly LayerCall[]>();
+  readonly #begins: LayerCallListener[] = [];
 
   constructor(executor: Executor) {
     this.#executor = executor;
   }
 
   /** Called when a call begins, before anything of it is done. */
-  onBegin(listener: OperationListener): void {
+  onBegin(listener: LayerCallListener): void {
     this.#begins.push(listener);
   }
 
@@ -65,7 +65,7 @@ export class OperationHistory {
     };
   }
 
-  #begin(operation: Operation): void {
+  #begin(operation: LayerCall): void {
     const { current } = this.#executor;
     const key = `${current.layer} > ${operation.layer} ${operation.name}`;
     if (current.layer !== operation.layer && !this.crossings.has(key)) {

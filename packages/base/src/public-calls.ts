@@ -11,8 +11,8 @@ export function publicCalls(exports: Readonly<Record<string, unknown>>, instance
     if (!isClass(exported)) return [name];
     const instance = instances.find(({ constructor }) => constructor === exported);
     if (instance === undefined) throw new Error(`nobody made a ${name}, so its function properties are not known`);
-    const own = (exported as { readonly prototype: object }).prototype;
-    const methods = new Set([...functionsOf(own), ...functionsOf(instance)].map((method) => `${name}.${method}`));
+    const levels = levelsOf((exported as { readonly prototype: object }).prototype, exports);
+    const methods = new Set([...levels.flatMap(functionsOf), ...functionsOf(instance)].map((method) => `${name}.${method}`));
     const statics = functionsOf(exported).map((method) => `${name}.${method}`);
     return [`new ${name}`, ...methods, ...statics];
   });
@@ -26,6 +26,13 @@ export function callsOfResult(call: string, result: unknown, exports: Readonly<R
   const prototype: unknown = Object.getPrototypeOf(value);
   const inherited = typeof prototype === 'object' && prototype !== null && prototype !== Object.prototype ? functionsOf(prototype) : [];
   return [...new Set([...functionsOf(value), ...inherited])].map((method) => `${call}().${method}`);
+}
+
+/** A class and those it extends, up to one that is exported itself. */
+function levelsOf(prototype: object, exports: Readonly<Record<string, unknown>>): object[] {
+  const base: unknown = Object.getPrototypeOf(prototype);
+  const ends = typeof base !== 'object' || base === null || base === Object.prototype || Object.values(exports).includes(base.constructor);
+  return ends ? [prototype] : [prototype, ...levelsOf(base, exports)];
 }
 
 function functionsOf(object: object): string[] {

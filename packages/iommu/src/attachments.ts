@@ -69,7 +69,7 @@ export class Attachments {
     this.#domains.release(domain);
   }
 
-  /** `EBUSY`: the entry is another's. SVA shares it: the mm has one PASID, so the entry there is the mm's already. */
+  /** `ENOMEM`; `EBUSY`: the entry is another's. SVA shares it: the mm has one PASID, so the entry there is the mm's already. */
   attach(probed: ProbedDevice, pasid: number, domain: PagingDomain, kind: AttachmentKind): Result<Attachment, AttachErrno> {
     const { device } = probed;
     const key = entryKey(device.requesterId, pasid);
@@ -77,6 +77,7 @@ export class Attachments {
     if (sharing > 0 && (kind !== 'sva' || probed.attachments.has(pasid))) {
       return fail('EBUSY', `${device.name}: requests of 0x${device.requesterId.toString(16)} with PASID ${pasid} reach an address space already`);
     }
+    if (!this.#state.grant('dev_pasid_info')) return fail('ENOMEM', `${device.name}: no memory for its attachment with PASID ${pasid}`);
     if (sharing === 0) {
       const written = this.#write(device.requesterId, pasid, domain);
       if (!written.ok) return written;
@@ -90,6 +91,8 @@ export class Attachments {
 
   /** The entry names `domain` from now on; whoever holds the PASID keeps it. `ENOSPC`, `ENOMEM`: the old one stays. */
   replace(attachment: Attachment, domain: PagingDomain): Result<void, 'ENOSPC' | 'ENOMEM'> {
+    const { device, pasid } = attachment;
+    if (!this.#state.grant('dev_pasid_info')) return fail('ENOMEM', `${device.name}: no memory for its attachment with PASID ${pasid}`);
     const before = attachment.state.domain;
     const written = this.#write(attachment.device.requesterId, attachment.pasid, domain);
     if (!written.ok) return written;

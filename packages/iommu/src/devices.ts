@@ -1,5 +1,5 @@
 // The devices behind the IOMMU, and what functions there are: a mediated device shares the entries of its function.
-import { ModelError, ok } from '@siov/base';
+import { fail, ModelError, ok } from '@siov/base';
 import type { Result, StatePort } from '@siov/base';
 import { deviceKey } from '@siov/device';
 import type { Device, IommuRecordWriter } from '@siov/device';
@@ -59,6 +59,7 @@ export class Devices {
 
   probe(device: Device, options: ProbeOptions): Result<void, 'ENOMEM'> {
     if (this.#probed.has(device)) throw new ModelError(`device ${device.name} is behind this IOMMU already`);
+    if (!this.#state.grant('device_domain_info')) return fail('ENOMEM', `${device.name}: no memory for what the IOMMU keeps of it`);
     const { requesterId } = device;
     const users = this.#requesters.get(requesterId) ?? 0;
     if (users === 0) {

@@ -28,11 +28,13 @@ export class PagingDomain {
   readonly #limit: number;
   /** In ascending order of address; replaced as a whole, so that a walk sees one version. */
   readonly #state: { mappings: readonly IommuMapping[] };
+  readonly #granted: () => boolean;
 
   constructor(state: StatePort, name: string, options: PagingDomainOptions = {}) {
     this.name = name;
     this.type = options.type ?? 'second-level';
     this.#limit = options.limit ?? 65535;
+    this.#granted = () => state.grant('vfio_dma');
     this.#state = state.record(`iommu/domain/${name}`, { mappings: [] as readonly IommuMapping[] });
   }
 
@@ -42,9 +44,9 @@ export class PagingDomain {
 
   /**
    * vfio_dma_do_map(), its checks in its order. `EINVAL`: empty, unaligned, past 2^64, without access or larger than the
-   * memory behind it; `EEXIST`: overlaps a mapping; `ENOSPC`: too many mappings.
+   * memory behind it; `EEXIST`: overlaps a mapping; `ENOSPC`: too many mappings; `ENOMEM`.
    */
-  map(mapping: IommuMapping): Result<void, 'EINVAL' | 'EEXIST' | 'ENOSPC'> {
+  map(mapping: IommuMapping): Result<void, 'EINVAL' | 'EEXIST' | 'ENOSPC' | 'ENOMEM'> {
     const { iova, size } = mapping;
     const what = `${this.name}: mapping 0x${iova.toString(16)}+0x${size.toString(16)}`;
     if (size <= 0n || iova < 0n || iova % PAGE !== 0n || size % PAGE !== 0n) return fail('EINVAL', `${what} is empty or not aligned to 4 KiB`);
@@ -57,6 +59,7 @@ export class PagingDomain {
     const next = mappings[at];
     if (next !== undefined && next.iova < iova + size) return fail('EEXIST', `${what} overlaps 0x${next.iova.toString(16)}+0x${next.size.toString(16)}`);
     if (mappings.length >= this.#limit) return fail('ENOSPC', `${what}: ${this.#limit} mappings are there already`);
+    if (!this.#granted()) return fail('ENOMEM', `${what}: no memory for it`);
     this.#state.mappings = mappings.toSpliced(at, 0, mapping);
     return ok();
   }

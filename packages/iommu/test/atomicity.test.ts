@@ -28,26 +28,26 @@ function rig(): Rig {
 
 /** What is asked for, in order; and the call after what has to be there for it. */
 const CALLS: [string, readonly string[], (rig: Rig) => () => Result<unknown>][] = [
-  ['probeDevice', ['iommu/pages', 'iommu/pages'], ({ iommu, other }) => () => iommu.probeDevice(other)],
+  ['probeDevice', ['device_domain_info', 'iommu/pages', 'iommu/pages'], ({ iommu, other }) => () => iommu.probeDevice(other)],
   ['attachDevice', ['iommu/domain-ids', 'iommu/pages', 'iommu/pages'], ({ iommu, pf, domain }) => () => iommu.attachDevice(domain, pf)],
-  ['attachDevicePasid', ['pasids', 'iommu/domain-ids', 'iommu/pages', 'iommu/pages'], ({ iommu, mdev, domain }) => () => iommu.attachDevicePasid(domain, mdev)],
-  ['attachPasid', ['iommu/domain-ids', 'iommu/pages', 'iommu/pages'], ({ iommu, mdev, domain, set }) => {
+  ['attachDevicePasid', ['pasids', 'dev_pasid_info', 'iommu/domain-ids', 'iommu/pages', 'iommu/pages'], ({ iommu, mdev, domain }) => () => iommu.attachDevicePasid(domain, mdev)],
+  ['attachPasid', ['dev_pasid_info', 'iommu/domain-ids', 'iommu/pages', 'iommu/pages'], ({ iommu, mdev, domain, set }) => {
     const pasid = value(set.alloc());
     return () => iommu.attachPasid(domain, mdev, pasid);
   }],
-  ['attachPasid of a domain in use', ['iommu/pages'], ({ iommu, mdev, domain, set }) => {
+  ['attachPasid of a domain in use', ['dev_pasid_info', 'iommu/pages'], ({ iommu, mdev, domain, set }) => {
     const [first, far] = [value(set.alloc()), value(set.alloc(100))];
     value(iommu.attachPasid(domain, mdev, first));
     return () => iommu.attachPasid(domain, mdev, far);
   }],
-  ['replaceDevicePasid', ['iommu/domain-ids', 'iommu/pages'], ({ iommu, mdev, domain, second, set }) => {
+  ['replaceDevicePasid', ['dev_pasid_info', 'iommu/domain-ids', 'iommu/pages'], ({ iommu, mdev, domain, second, set }) => {
     const pasid = value(set.alloc());
     value(iommu.attachPasid(domain, mdev, pasid));
     return () => iommu.replaceDevicePasid(second, mdev, pasid);
   }],
   ['allocGlobalPasid', ['pasids'], ({ iommu, mdev }) => () => iommu.allocGlobalPasid(mdev)],
-  ['svaBindDevice', ['iommu_sva', 'pasids', 'iommu/domain-ids', 'iommu/pages', 'iommu/pages'], ({ iommu, mdev, mm }) => () => iommu.svaBindDevice(mdev, mm)],
-  ['svaBindDevice of another device', ['iommu_sva'], ({ iommu, pf, mdev, mm }) => {
+  ['svaBindDevice', ['iommu_sva', 'pasids', 'dev_pasid_info', 'iommu/domain-ids', 'iommu/pages', 'iommu/pages'], ({ iommu, mdev, mm }) => () => iommu.svaBindDevice(mdev, mm)],
+  ['svaBindDevice of another device', ['iommu_sva', 'dev_pasid_info'], ({ iommu, pf, mdev, mm }) => {
     value(iommu.svaBindDevice(pf, mm));
     return () => iommu.svaBindDevice(mdev, mm);
   }],

@@ -52,8 +52,8 @@ export interface VfioDevice {
    */
   setIrqs(set: IrqSet): Steps<Result<void, 'EINVAL' | 'ENOTTY' | 'ENOSPC' | 'ENODEV' | 'ENOMEM' | 'EBUSY'>>;
 
-  /** `EEXIST`: overlaps a mapping; `EINVAL`: empty, unaligned to 4 KiB or past 2^64; `ENOSPC`: too many mappings. */
-  dmaMap(mapping: DmaMapping): Steps<Result<void, 'EINVAL' | 'EEXIST' | 'ENOSPC'>>;
+  /** `EEXIST`: overlaps a mapping; `EINVAL`: empty, unaligned to 4 KiB or past 2^64; `ENOSPC`: too many mappings; `ENOMEM`. */
+  dmaMap(mapping: DmaMapping): Steps<Result<void, 'EINVAL' | 'EEXIST' | 'ENOSPC' | 'ENOMEM'>>;
   /** Removes exactly that mapping; `ENOENT` otherwise. When it returns the device no longer touches the memory. */
   dmaUnmap(iova: bigint, size: bigint): Steps<Result<void, 'ENOENT'>>;
 

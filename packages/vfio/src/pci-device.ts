@@ -20,7 +20,7 @@ export function registerRegion(size: number, port: AccessPort): PciRegion {
 
 /** An address space the user fills: bytes, page aligned (a domain of the IOMMU). */
 export interface DmaSpace {
-  map(mapping: DmaMapping): Result<void, 'EINVAL' | 'EEXIST' | 'ENOSPC'>;
+  map(mapping: DmaMapping): Result<void, 'EINVAL' | 'EEXIST' | 'ENOSPC' | 'ENOMEM'>;
   unmap(iova: bigint, size: bigint): Result<unknown, 'ENOENT'>;
   unmapAll(): void;
 }

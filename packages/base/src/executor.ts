@@ -11,11 +11,23 @@ export interface Agent {
   layer: string;
 }
 
-interface Running {
+class Running {
   readonly agent: Agent;
   readonly steps: Steps<unknown>;
-  waiting: Point | undefined;
+  /** Of the point it is at. */
+  ready: (() => boolean) | undefined = undefined;
+
+  constructor(agent: Agent, steps: Steps<unknown>) {
+    this.agent = agent;
+    this.steps = steps;
+  }
 }
+
+/** What a turn came to: it could not move; it moved and waits; it moved and can move on, or has ended. */
+const STAYED = 0;
+const RESTS = 1;
+const MOVED = 2;
+type Outcome = typeof STAYED | typeof RESTS | typeof MOVED;
 
 /** More steps, and more turns of waiting for others, than any call of a machine takes. */
 const STEP_LIMIT = 50_000_000;
@@ -37,7 +49,7 @@ export class Executor {
 
   /** Adds an agent that runs whenever another waits, and in {@link settle}. It leaves when its steps end. */
   spawn(agent: Agent, steps: Steps<unknown>): void {
-    this.#running.push({ agent, steps, waiting: undefined });
+    this.#running.push(new Running(agent, steps));
   }
 
   /**
@@ -62,7 +74,20 @@ export class Executor {
 
   /** Lets the spawned agents run until each of them waits. */
   settle(): void {
-    for (let turns = 0; this.#runOthers(); turns++) {
+    // Agents in a row that could not move, the last one that did included when it now waits.
+    let resting = 0;
+    for (let turns = 0; ; turns++) {
+      const round = this.#running.length;
+      for (let turn = 0, index = 0; turn < round; turn++) {
+        if (resting >= this.#running.length) return;
+        const running = this.#running[index];
+        if (running === undefined) break;
+        const outcome = this.#runUntilWait(running);
+        if (outcome === STAYED) resting += 1;
+        else resting = outcome === RESTS ? 1 : 0;
+        if (this.#running[index] === running) index += 1;
+      }
+      if (resting >= this.#running.length) return;
       if (turns > this.#stepLimit) throw new ModelError(`livelock: ${this.#running.map(({ agent }) => agent.name).join(', ')} never come to rest`);
     }
   }
@@ -75,24 +100,24 @@ export class Executor {
     for (let turn = 0, index = 0; turn < round; turn++) {
       const running = this.#running[index];
       if (running === undefined) break;
-      if (this.#runUntilWait(running)) moved = true;
+      if (this.#runUntilWait(running) !== STAYED) moved = true;
       if (this.#running[index] === running) index += 1;
     }
     return moved;
   }
 
-  #runUntilWait(running: Running): boolean {
-    let moved = false;
+  #runUntilWait(running: Running): Outcome {
+    let outcome: Outcome = STAYED;
     for (let count = 0; count < this.#stepLimit; count++) {
-      if (running.waiting?.ready !== undefined && !running.waiting.ready()) return moved;
+      if (running.ready !== undefined && !running.ready()) return outcome;
       const next = this.#advance(running.agent, running.steps);
-      moved = true;
+      outcome = RESTS;
       if (next.done) {
         this.#running.splice(this.#running.indexOf(running), 1);
-        return true;
+        return MOVED;
       }
-      running.waiting = next.value;
-      if (next.value.kind === 'poll') return true;
+      running.ready = next.value.ready;
+      if (next.value.kind === 'poll') return MOVED;
     }
     throw new ModelError(`livelock: ${running.agent.name} took ${this.#stepLimit} steps without waiting`);
   }

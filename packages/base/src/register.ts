@@ -175,6 +175,67 @@ type RawField = Pick<Field<string, Width, number | bigint>, 'name' | 'hi' | 'lo'
   set(image: number | bigint, value: number | bigint): number | bigint;
 };
 
+/** A field of a register of up to 32 bits. A class, not closures: what reads fields on the way of every interrupt is then inlined. */
+class SmallField implements RawField {
+  readonly name: string;
+  readonly hi: number;
+  readonly lo: number;
+  readonly access: Access;
+  readonly #register: string;
+  readonly #place: number;
+
+  constructor(register: string, name: string, { hi, lo, access, place }: { hi: number; lo: number; access: Access; place: number }) {
+    this.#register = register;
+    this.name = name;
+    this.hi = hi;
+    this.lo = lo;
+    this.access = access;
+    this.#place = place;
+  }
+
+  get(image: number | bigint): number {
+    return ((image as number) & this.#place) >>> this.lo;
+  }
+
+  set(image: number | bigint, value: number | bigint): number {
+    mustFit(this.#register, this.name, value, this.#place >>> this.lo);
+    return (((image as number) & ~this.#place) | ((value as number) << this.lo)) >>> 0;
+  }
+}
+
+/** A field of a register of 64 bits; one of up to 32 bits still gives numbers. */
+class LargeField implements RawField {
+  readonly name: string;
+  readonly hi: number;
+  readonly lo: number;
+  readonly access: Access;
+  readonly #register: string;
+  readonly #place: bigint;
+  readonly #shift: bigint;
+  readonly #wide: boolean;
+
+  constructor(register: string, name: string, { hi, lo, wide }: { hi: number; lo: number; wide: boolean }, access: Access) {
+    this.#register = register;
+    this.name = name;
+    this.hi = hi;
+    this.lo = lo;
+    this.access = access;
+    this.#place = bigArithmetic.mask(hi, lo);
+    this.#shift = BigInt(lo);
+    this.#wide = wide;
+  }
+
+  get(image: number | bigint): number | bigint {
+    const value = ((image as bigint) & this.#place) >> this.#shift;
+    return this.#wide ? value : Number(value);
+  }
+
+  set(image: number | bigint, value: number | bigint): bigint {
+    mustFit(this.#register, this.name, value, this.#place >> this.#shift);
+    return ((image as bigint) & ~this.#place) | (BigInt(value) << this.#shift);
+  }
+}
+
 /** What fits a bit operation. A bigint is cut first: as a number it would lose its low bits. */
 function low32(raw: number | bigint): number {
   return typeof raw === 'bigint' ? Number(BigInt.asUintN(32, raw)) : raw;
@@ -195,25 +256,12 @@ function smallArithmetic(width: Width) {
       const [h, r, t, c] = [held as number, low32(raw), taken as number, clearing as number];
       return ((h & ~t & ~(r & c)) | (r & t)) >>> 0;
     },
-    field(register: string, name: string, { hi, lo }: { hi: number; lo: number }, access: Access): RawField {
-      const place = mask(hi, lo) >>> 0;
-      const largest = (place >>> lo) >>> 0;
-      return {
-        name,
-        hi,
-        lo,
-        access,
-        get: (image) => ((image as number) & place) >>> lo,
-        set(image, value) {
-          mustFit(register, name, value, largest);
-          return (((image as number) & ~place) | ((value as number) << lo)) >>> 0;
-        },
-      };
-    },
+    field: (register: string, name: string, { hi, lo }: { hi: number; lo: number }, access: Access): RawField =>
+      new SmallField(register, name, { hi, lo, access, place: mask(hi, lo) >>> 0 }),
   };
 }
 
-/** 64 bits: bigints; fields of up to 32 bits still give numbers. */
+/** 64 bits: bigints. */
 const bigArithmetic = {
   zero: 0n,
   mask: (hi: number, lo: number) => ((1n << BigInt(hi - lo + 1)) - 1n) << BigInt(lo),
@@ -225,24 +273,5 @@ const bigArithmetic = {
     const [h, r, t, c] = [held as bigint, BigInt(raw), taken as bigint, clearing as bigint];
     return BigInt.asUintN(64, (h & ~t & ~(r & c)) | (r & t));
   },
-  field(register: string, name: string, spec: { hi: number; lo: number; wide: boolean }, access: Access): RawField {
-    const { hi, lo, wide } = spec;
-    const place = bigArithmetic.mask(hi, lo);
-    const largest = place >> BigInt(lo);
-    const shift = BigInt(lo);
-    return {
-      name,
-      hi,
-      lo,
-      access,
-      get(image) {
-        const value = ((image as bigint) & place) >> shift;
-        return wide ? value : Number(value);
-      },
-      set(image, value) {
-        mustFit(register, name, value, largest);
-        return ((image as bigint) & ~place) | (BigInt(value) << shift);
-      },
-    };
-  },
+  field: (register: string, name: string, spec: { hi: number; lo: number; wide: boolean }, access: Access): RawField => new LargeField(register, name, spec, access),
 };

@@ -115,10 +115,10 @@ export class InterruptDelivery {
     return this.#pci.functionMasked || MsixEntry.Control.mask.get(this.#registers.msix(vector, MsixEntry.Control)) === 1;
   }
 
-  /** The message of the entry of either table at byte `at` of BAR0. */
+  /** The message of the entry of either table at byte `at` of BAR0; as integers, for larger numbers would be objects. */
   #send(at: number): void {
     const { bar0 } = this.#registers;
-    this.#port.message(bar0.get(AddressHi, at + ADDRESS_HI), bar0.get(AddressLo, at + ADDRESS_LO), bar0.get(Data, at + DATA));
+    this.#port.message(bar0.get(AddressHi, at + ADDRESS_HI) | 0, bar0.get(AddressLo, at + ADDRESS_LO) | 0, bar0.get(Data, at + DATA) | 0);
   }
 
   #pendingAt(vector: number): number {

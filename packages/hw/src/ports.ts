@@ -13,7 +13,7 @@ export interface DmaPort {
 export interface InterruptPort {
   /**
    * A posted memory write of the 32 bits `data`, never with a PASID (VT-d: requests to the interrupt range have none).
-   * The address comes in two halves of 32 bits, unsigned like `data`. It is over when the call returns; whoever is woken
+   * The address comes in two halves of 32 bits; all three are integers whose sign means nothing. It is over when the call returns; whoever is woken
    * by it runs later, as an agent of his own.
    */
   message(addressHi: number, addressLo: number, data: number): void;

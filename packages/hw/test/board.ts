@@ -58,7 +58,7 @@ export class Board {
       state: options.state ?? plainState,
       trace,
       dma: { read: dma(false), write: dma(true) },
-      interrupts: { message: (hi, lo, data) => void this.messages.push({ address: (BigInt(hi) << 32n) | BigInt(lo), data }) },
+      interrupts: { message: (hi, lo, data) => void this.messages.push({ address: (BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0), data: data >>> 0 }) },
     }, options);
     if (agents === 'agents') for (const { name, steps } of this.device.engines()) this.executor.spawn({ name, layer: 'hw' }, steps);
   }

@@ -101,8 +101,8 @@ export class InterruptRemapping {
   }
 
   #traced(requesterId: number, addressHi: number, addressLo: number, data: number): void {
-    const address = (BigInt(addressHi) << 32n) | BigInt(addressLo);
-    this.#trace.call('iommu', 'remap_interrupt', { requester: requesterId, address, data }, () => this.#remap(requesterId, addressHi, addressLo, data));
+    const address = (BigInt(addressHi >>> 0) << 32n) | BigInt(addressLo >>> 0);
+    this.#trace.call('iommu', 'remap_interrupt', { requester: requesterId, address, data: data >>> 0 }, () => this.#remap(requesterId, addressHi, addressLo, data));
   }
 
   #remap(requesterId: number, addressHi: number, addressLo: number, data: number): void {

@@ -21,6 +21,8 @@ export interface IrqData {
   /** What the chip needs to find its hardware: an MSI descriptor, a state record of the level's own. */
   readonly chipData: unknown;
   readonly parent: IrqData | null;
+  /** The level that acknowledges: this one, or the next one inwards that can. Known beforehand, as every interrupt asks. */
+  readonly acknowledger: IrqData | null;
 }
 
 /** IRQ_TYPE_*: how the line behaves. */

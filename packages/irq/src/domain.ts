@@ -4,6 +4,7 @@ import { fail, ModelError, ok } from '@siov/base';
 import type { Result, StatePort, Steps } from '@siov/base';
 import type { IrqChip, IrqData, TriggerType } from './chip.ts';
 import type { IrqDesc } from './desc.ts';
+import { irqData } from './hierarchy.ts';
 import type { MsiParentOps } from './msi-parent.ts';
 import { Revmap } from './revmap.ts';
 
@@ -143,7 +144,7 @@ export class IrqDomain<A = unknown> {
       return own;
     }
     const { hwirq, chip, chipData } = own.value;
-    const data: IrqData = { virq: desc.virq, desc, domain: this, hwirq, chip, chipData, parent };
+    const data = irqData({ virq: desc.virq, desc, domain: this, hwirq, chip, chipData, parent });
     const refused = this.#refusal(hwirq);
     if (refused === null) {
       this.#revmap.insert(hwirq, desc.virq);

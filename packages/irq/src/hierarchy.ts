@@ -15,10 +15,17 @@ export function levelWith(data: IrqData | null, callback: keyof IrqChip): IrqDat
   return null;
 }
 
+/** A level of a hierarchy whose inner levels are `parent` and what is behind it. */
+export function irqData(level: Omit<IrqData, 'acknowledger'>): IrqData {
+  const { virq, desc, domain, hwirq, chip, chipData, parent } = level;
+  const data = { virq, desc, domain, hwirq, chip, chipData, parent, acknowledger: parent === null ? null : parent.acknowledger };
+  if (chip.irqAck !== undefined) data.acknowledger = data as IrqData;
+  return data;
+}
+
 export function ackIrq(data: IrqData | null): MaybeSteps<void> {
-  for (let level = data; level !== null; level = level.parent) {
-    if (level.chip.irqAck !== undefined) return level.chip.irqAck(level);
-  }
+  const level = data === null ? null : data.acknowledger;
+  if (level !== null) return level.chip.irqAck?.(level);
 }
 
 export function eoiIrq(data: IrqData | null): MaybeSteps<void> {

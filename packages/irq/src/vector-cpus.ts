@@ -9,9 +9,9 @@ import type { VectorCleanup } from './vector-cleanup.ts';
 import { SHUTDOWN_VECTOR, VECTOR_RETRIGGERED, VECTOR_SHUTDOWN, VECTOR_UNUSED } from './vector-data.ts';
 import type { ApicData } from './vector-data.ts';
 import { CpuInterrupts } from './vector-interrupts.ts';
-import type { Processor } from './vector-interrupts.ts';
+import type { Processor, VectorHandler } from './vector-interrupts.ts';
 
-export class VectorCpus implements CpuHooks {
+export class VectorCpus implements CpuHooks, VectorHandler {
   readonly processor: Processor = { id: -1 };
   readonly #vectors: VectorAssigner;
   readonly #cleanup: VectorCleanup;
@@ -25,14 +25,12 @@ export class VectorCpus implements CpuHooks {
   }
 
   interrupts(cpu: number): Steps<never> {
-    const at = this.#vectors.at(cpu);
-    const source = { requested: () => at.apic.any(), handleNext: () => this.#handleNext(cpu, at) };
     // A generator but for the helpers of iterators, which nobody calls on steps.
-    return new CpuInterrupts(cpu, source, this.processor, !this.#vectors.core.atOnce) as unknown as Steps<never>;
+    return new CpuInterrupts(cpu, this.#vectors.at(cpu), this, this.processor, !this.#vectors.core.atOnce) as unknown as Steps<never>;
   }
 
   /** common_interrupt(): the interrupt of the highest requested vector. */
-  #handleNext(cpu: number, { apic, irqs }: VectorCpu): boolean | Steps<void> {
+  handleNext(cpu: number, { apic, irqs }: VectorCpu): boolean | Steps<void> {
     const vector = apic.take();
     if (vector === -1) return false;
     const virq = irqs[vector] as number;

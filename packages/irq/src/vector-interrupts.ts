@@ -2,15 +2,15 @@
 // written by hand, because the one of a generator makes a result for every interrupt.
 import { isSteps } from '@siov/base';
 import type { MaybeSteps, Point, Steps } from '@siov/base';
+import type { VectorCpu } from './vector-assign.ts';
 
 /** What is taken without letting others in, at most: a storm is then a matter of the executor, which limits steps. */
 const BURST = 256;
 
-export interface InterruptSource {
-  /** Whether there is a vector to take. */
-  requested(): boolean;
+/** Who handles what a CPU takes. */
+export interface VectorHandler {
   /** Takes the next vector and handles its interrupt. False: there was none. */
-  handleNext(): boolean | Steps<void>;
+  handleNext(cpu: number, at: VectorCpu): boolean | Steps<void>;
 }
 
 /** Which CPU's interrupt context runs now (smp_processor_id()); -1 outside. Set for one call only, so it is no state. */
@@ -20,18 +20,21 @@ export interface Processor {
 
 export class CpuInterrupts {
   readonly #cpu: number;
-  readonly #source: InterruptSource;
+  readonly #at: VectorCpu;
+  readonly #handler: VectorHandler;
   readonly #processor: Processor;
   readonly #burst: number;
   readonly #idle: IteratorResult<Point, never>;
   #handling: Steps<void> | null = null;
 
-  constructor(cpu: number, source: InterruptSource, processor: Processor, interleaved: boolean) {
+  constructor(cpu: number, at: VectorCpu, handler: VectorHandler, processor: Processor, interleaved: boolean) {
     this.#cpu = cpu;
-    this.#source = source;
+    this.#at = at;
+    this.#handler = handler;
     this.#processor = processor;
     this.#burst = interleaved ? 1 : BURST;
-    const ready = () => this.#source.requested();
+    const { apic } = at;
+    const ready = () => apic.any();
     this.#idle = Object.freeze({ done: false, value: Object.freeze({ kind: 'wait', what: `interrupt on CPU ${cpu}`, ready } satisfies Point) });
   }
 
@@ -48,7 +51,7 @@ export class CpuInterrupts {
   #advance(): IteratorResult<Point, never> {
     for (let count = 0; count < this.#burst; ) {
       if (this.#handling === null) {
-        const handled: MaybeSteps<boolean> | Steps<void> = this.#source.handleNext();
+        const handled: MaybeSteps<boolean> | Steps<void> = this.#handler.handleNext(this.#cpu, this.#at);
         if (handled === false) return this.#idle;
         if (handled !== true && isSteps(handled)) this.#handling = handled;
       }

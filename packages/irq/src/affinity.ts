@@ -66,7 +66,7 @@ export function* irqDoSetAffinity(desc: IrqDesc, mask: CpuMask, force: boolean):
 
 /**
  * irq_setup_affinity(): at start-up. What a user or the kernel has chosen stays while a CPU of it is online. Where it
- * fails the interrupt stays where it was activated, as in the kernel.
+ * fails the interrupt stays where it was activated, as in the kernel (from memory of its source, not looked up).
  */
 export function* irqSetupAffinity(desc: IrqDesc): Steps<void> {
   const { state, core } = desc;

@@ -1,4 +1,5 @@
-// CPUs that go and come (kernel/irq/cpuhotplug.c): interrupts move away, managed ones wait for their CPUs.
+// CPUs that go and come (kernel/irq/cpuhotplug.c, from memory of the source, not looked up): interrupts move away, managed
+// ones wait for their CPUs.
 import { fail, ok } from '@siov/base';
 import type { Result, Steps } from '@siov/base';
 import { irqDoSetAffinity, irqSetAffinityLocked } from './affinity.ts';

@@ -1,4 +1,5 @@
-// Starting and shutting down an interrupt at its chip (kernel/irq/chip.c). All under the descriptor's lock.
+// Starting and shutting down an interrupt at its chip (kernel/irq/chip.c; its older skeleton looked up, what is newer than
+// Linux 5.13 and managed interrupts from memory of the source). All under the descriptor's lock.
 import { ModelError, ok } from '@siov/base';
 import type { MaybeSteps, Result, Steps } from '@siov/base';
 import { irqDoSetAffinity, irqSetupAffinity } from './affinity.ts';
@@ -118,7 +119,10 @@ function irqEnable(desc: IrqDesc): MaybeSteps<void> {
   return disabled && data?.chip.irqEnable !== undefined ? thenMasked(state, data.chip.irqEnable(data), false) : unmaskIrq(desc);
 }
 
-/** irq_disable(): lazy, unless the chip can do it at once or the interrupt is set not to be lazy (IRQ_DISABLE_UNLAZY). */
+/**
+ * irq_disable(): lazy, unless the chip can do it at once or the interrupt is set not to be lazy (IRQ_DISABLE_UNLAZY; the
+ * rule from memory of the kernel source, not looked up).
+ */
 export function irqDisable(desc: IrqDesc): MaybeSteps<void> {
   return disable(desc, desc.state.disableUnlazy);
 }

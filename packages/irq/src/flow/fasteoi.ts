@@ -59,5 +59,5 @@ function* thenResend(desc: IrqDesc, ended: Steps<void>): Steps<boolean> {
   return false;
 }
 
-/** The end of interrupt comes last, whatever was done with it. */
+/** The end of interrupt comes last, whatever was done with it. Raising again what came meanwhile is from memory of the kernel source. */
 export const handleFasteoiIrq: FlowHandler = flowHandler({ name: 'fasteoi', enter, refuse, begin, end });

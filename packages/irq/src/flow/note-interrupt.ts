@@ -35,7 +35,7 @@ export function noteInterrupt(desc: IrqDesc, outcome: number): MaybeSteps<void> 
 
 /**
  * Only threads were woken, and what they make of it is not known yet: the previous such event is accounted now, by
- * whether any thread has handled something since. null for the first one.
+ * whether any thread has handled something since. null for the first one. (From memory of the kernel source, not looked up.)
  */
 function ofThreads({ state }: IrqDesc): number | null {
   if (!state.spuriousDeferred) {

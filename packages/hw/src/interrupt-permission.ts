@@ -22,8 +22,8 @@ export interface EntryPermission {
 }
 
 /**
- * An entry with PASID enable clear serves descriptors without PASID, one with it set those of its PASID; nothing else
- * passes. Neither privilege nor the entry's Ignore bit takes part. `pasid` null: the queue does not use PASIDs.
+ * An entry with PASID enable clear serves descriptors without PASID (R2), one with it set those of its PASID; nothing
+ * else passes. Neither privilege nor the entry's Ignore bit takes part. `pasid` null: the queue does not use PASIDs.
  */
 export function permits(entry: EntryPermission, pasid: number | null): boolean {
   return entry.pasidEnable ? pasid === entry.pasid : pasid === null;

@@ -8,7 +8,7 @@ import { attachIms, createImsDomain, detachIms, ImsArray } from '@siov/ims';
 import type { ImsDomain } from '@siov/ims';
 import { PagingDomain } from '@siov/iommu';
 import type { Iommu } from '@siov/iommu';
-import type { IrqCore, IrqDomain, MsiAllocInfo } from '@siov/irq';
+import type { DeviceMsi, IrqCore, IrqDomain, MsiAllocInfo } from '@siov/irq';
 import { MdevParent } from '@siov/vfio-mdev';
 import type { MdevProbeErrno } from '@siov/vfio-mdev';
 import { PhysicalFunction } from './physical-function.ts';
@@ -96,25 +96,42 @@ export class HostDriver {
   }
 
   #connect(device: Device, queue: WorkQueue): Result<VirtualDevice, MdevProbeErrno> {
-    const { core, iommu } = this.#ports;
+    const { core } = this.#ports;
     const { device: parent, capabilities } = this.physical;
     const { portals } = parent.resources;
     if (portals === undefined) return fail('ENODEV', `${parent.name} has no portals`);
     // The guest gets the queue's portal: from here on its interrupts need a PASID check (R3).
     const exposed = device.submitters.exposePortal();
     if (!exposed.ok) return fail('ENODEV', exposed.message);
+    // Before the guest can ask for any interrupt (R16).
     const space = new PagingDomain(core.ports.state, device.name);
-    iommu.probeDevice(device);
-    const attached = iommu.attachDevicePasid(space, device);
-    const msi = attached.ok ? attachIms(core, device, this.#parts.ims, 'default') : attached;
-    if (!attached.ok || !msi.ok) {
-      if (attached.ok) must(iommu.detachDevicePasid(device), 'nobody holds a PASID just given');
+    const msi = this.#attach(device, space);
+    if (!msi.ok) {
       device.submitters.withdrawPortal();
-      const { errno, message } = msi as Failure;
-      return fail(errno === 'EOPNOTSUPP' ? 'ENODEV' : (errno as MdevProbeErrno), message);
+      return msi;
     }
     const profile = virtualProfile(capabilities, queue.size);
     return ok(new VirtualDevice({ core, device, msi: msi.value, profile, queue, portals, dma: space }));
+  }
+
+  /** A PASID of its own, and interrupts that are checked for it. */
+  #attach(device: Device, space: PagingDomain): Result<DeviceMsi<PasidWitness>, MdevProbeErrno> {
+    const { core, iommu } = this.#ports;
+    const probed = iommu.probeDevice(device);
+    if (!probed.ok) return probed;
+    const attached = iommu.attachDevicePasid(space, device);
+    const msi = attached.ok ? attachIms(core, device, this.#parts.ims, 'default') : attached;
+    if (msi.ok) return msi;
+    this.#detach(device);
+    return msi.errno === 'EOPNOTSUPP' ? fail('ENODEV', msi.message) : (msi as Failure<MdevProbeErrno>);
+  }
+
+  /** Nothing of the device's interrupts is left, so nobody holds its PASID. */
+  #detach(device: Device): void {
+    const { iommu } = this.#ports;
+    detachIms(device);
+    must(iommu.detachDevicePasid(device), `${device.name}: its interrupts are released`);
+    must(iommu.releaseDevice(device), `${device.name}: it is detached`);
   }
 
   /** The interrupts go with the VFIO device: after that nothing holds the PASID. */
@@ -122,6 +139,8 @@ export class HostDriver {
     yield* virtual.vfio.release();
     detachIms(virtual.device);
     must(this.#ports.iommu.detachDevicePasid(virtual.device), `${virtual.device.name}: its interrupts are released`);
+    // Whoever attached it with PASIDs of their own has to detach it: until then the IOMMU knows the device.
+    this.#ports.iommu.releaseDevice(virtual.device);
     virtual.device.submitters.withdrawPortal();
     virtual.queue.release();
   }

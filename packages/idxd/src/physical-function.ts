@@ -1,6 +1,6 @@
 // The host driver's half of the physical function: brings the device up and runs its commands (idxd init.c, device.c).
 import { describeFailure, fail, Lock, ok, point, waitUntil } from '@siov/base';
-import type { Result, Steps } from '@siov/base';
+import type { AccessPort, Result, Steps } from '@siov/base';
 import {
   CMD, CMDCAP, CMDSTATUS, COMMAND, COMMAND_ERROR, command, DEVICE_STATE, ENGCAP, GENCAP, GENCTRL, GENSTS, GRPCAP, INTCAUSE, OFFSETS,
   OPCAP, PCICMD, SWERROR0, VERSION, WQCAP,
@@ -36,9 +36,12 @@ export class PhysicalFunction {
   readonly capabilities: Capabilities;
   readonly #commands: Lock;
   readonly #state: { commandDone: boolean; softwareErrors: number };
+  /** The command register as the driver found it. */
+  readonly #before: typeof PCICMD.reset;
   #vectors: MsixVectors | null = null;
 
-  private constructor(core: IrqCore, device: PciDevice, registers: PciDevice['resources']['config'], capabilities: Capabilities) {
+  private constructor(core: IrqCore, device: PciDevice, registers: PciDevice['resources']['config'], capabilities: Capabilities, before: typeof PCICMD.reset) {
+    this.#before = before;
     this.core = core;
     this.device = device;
     this.registers = registers;
@@ -57,11 +60,24 @@ export class PhysicalFunction {
     const { config } = device.resources;
     const control = yield* readRegister(config, PCICMD);
     yield* writeRegister(config, PCICMD, PCICMD.busMasterEnable.set(PCICMD.memorySpaceEnable.set(control, 1), 1));
+    const probed = yield* PhysicalFunction.#takeOver(core, device, bar.value, parent, control);
+    // pci_disable_device(); also what could decode before goes back to what it was.
+    if (!probed.ok) yield* writeRegister(config, PCICMD, control);
+    return probed;
+  }
+
+  static *#takeOver(
+    core: IrqCore,
+    device: PciDevice,
+    bar: AccessPort,
+    parent: IrqDomain<MsiAllocInfo>,
+    before: typeof PCICMD.reset,
+  ): Steps<Result<PhysicalFunction, ProbeErrno>> {
     // A function without PASIDs still works; what needs one is refused where it asks for it.
     yield* enablePciPasid(device);
-    if (GENSTS.state.get(yield* readRegister(bar.value, GENSTS)) === DEVICE_STATE.HALT) return fail('ENXIO', `${device.name} is halted`);
-    yield* resetDevice(bar.value);
-    const function_ = new PhysicalFunction(core, device, bar.value, yield* readCapabilities(bar.value));
+    if (GENSTS.state.get(yield* readRegister(bar, GENSTS)) === DEVICE_STATE.HALT) return fail('ENXIO', `${device.name} is halted`);
+    yield* resetDevice(bar);
+    const function_ = new PhysicalFunction(core, device, bar, yield* readCapabilities(bar), before);
     const interrupts = yield* function_.#setUpInterrupts(parent);
     return interrupts.ok ? ok(function_) : interrupts;
   }
@@ -81,7 +97,7 @@ export class PhysicalFunction {
     return error === COMMAND_ERROR.SUCCESS ? ok() : fail('EIO', `${this.device.name}: command ${code}, operand 0x${operand.toString(16)}: error 0x${error.toString(16)}`);
   }
 
-  /** Undoes {@link probe}: device disabled and reset, interrupts given back. */
+  /** Undoes {@link probe}: device disabled and reset, interrupts given back, on the bus as it was. */
   *remove(): Steps<void> {
     yield* this.command(COMMAND.DISABLE_DEVICE);
     yield* this.command(COMMAND.RESET_DEVICE);
@@ -89,6 +105,7 @@ export class PhysicalFunction {
     if (vector0 !== undefined) yield* freeIrq(this.core, vector0, this);
     if (this.#vectors !== null) yield* this.#vectors.free();
     this.#vectors = null;
+    yield* writeRegister(this.device.resources.config, PCICMD, this.#before);
   }
 
   *#run(code: CommandCode, operand: number): Steps<typeof CMDSTATUS.reset> {

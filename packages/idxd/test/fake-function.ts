@@ -122,7 +122,7 @@ export function makeHost({ profile = DSA_SPR, scalable = true, trace = noTrace, 
   const fake = new FakeFunction(profile, (addressLo, data) => remapping.message(REQUESTER_ID, 0, addressLo, data));
   const resources = { config: fake.config, bars: { 0: fake.bar0 }, portals: fake.portals };
   const device = new PciDevice('dsa0', { state: plainState, requesterId: REQUESTER_ID, resources });
-  iommu.probeDevice(device);
+  if (!iommu.probeDevice(device).ok) throw new Error('probing');
   executor.spawn({ name: 'HI', layer: 'irq' }, vectors.interrupts(0));
   const run = <T>(steps: Steps<T>): T => executor.run({ name: 'HK', layer: 'test' }, steps);
   return {

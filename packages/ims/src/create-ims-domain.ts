@@ -11,7 +11,7 @@ import { ImsDomain } from './ims-domain.ts';
 import type { ImsParts } from './ims-domain.ts';
 import type { ImsStorage } from './storage.ts';
 
-/** Entries that only the PASID they hold may use: the only kind once others than the host kernel can submit (R3). */
+/** Whether entries check a PASID is each domain's choice (R1). These do: only the PASID they hold may use them: the only kind once others than the host kernel can submit (R3). */
 export interface CheckedOptions {
   readonly validatePasid: true;
   /**

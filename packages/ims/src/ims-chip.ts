@@ -1,4 +1,4 @@
-// The IMS irq chip. It alone writes entries (R9), and every control word as a whole: what it holds follows from the id
+// The IMS irq chip. It alone writes entries (R9, R13), and every control word as a whole: what it holds follows from the id
 // bound to the entry, never from what was read back, so id and unmask become visible in one write (R10, R15).
 import type { StatePort, Steps, Trace, TraceValues } from '@siov/base';
 import { ImsEntry } from '@siov/datasheet';

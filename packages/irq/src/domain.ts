@@ -114,7 +114,7 @@ export class IrqDomain<A = unknown> {
 
   /**
    * irq_domain_alloc_irqs_hierarchy(): the root first, then this level. On failure the levels that had succeeded are
-   * freed again, the last one first. `ENOMEM`: no memory for a level; `ENOSYS`: a level that cannot allocate, or has no
+   * freed again, the last one first (R6). `ENOMEM`: no memory for a level; `ENOSYS`: a level that cannot allocate, or has no
    * parent and needs one; `EEXIST`: the hardware number is mapped already; `EINVAL`: it is beyond the domain's, or the
    * outermost level is disconnected; and what the levels give.
    */

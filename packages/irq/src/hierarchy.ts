@@ -19,7 +19,7 @@ export function levelWith(data: IrqData | null, callback: keyof IrqChip): IrqDat
 export function irqData(level: Omit<IrqData, 'acknowledger'>): IrqData {
   const { virq, desc, domain, hwirq, chip, chipData, parent } = level;
   const data = { virq, desc, domain, hwirq, chip, chipData, parent, acknowledger: parent === null ? null : parent.acknowledger };
-  if (chip.irqAck !== undefined) data.acknowledger = data as IrqData;
+  if (chip.irqAck !== undefined) data.acknowledger = data;
   return data;
 }
 

@@ -1,4 +1,5 @@
-// The core: descriptors, chips, requesting to freeing.
+// The core: descriptors, chips, requesting to freeing. Nothing here changes what a running interrupt was set up with: there
+// is no irq_set_auxdata() (R18).
 export type { IrqAffinityDesc } from './affinity.ts';
 export { irqCanSetAffinity, irqSetAffinity } from './affinity.ts';
 export type { AffinityErrno, AffinityOutcome, ChipFlags, FlowHandler, IrqChip, IrqchipState, IrqData, MsiMsg, TriggerType, VcpuAffinity } from './chip.ts';

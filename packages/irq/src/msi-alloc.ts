@@ -53,7 +53,7 @@ function makeDesc<C>({ device, id, domain }: DeviceMsi<C>, { index, hwirq }: Msi
   });
 }
 
-/** The slot prepared, then an interrupt for it; undone in the opposite order. */
+/** The slot prepared, then an interrupt for it; undone in the opposite order, so that a failure leaves nothing (R6). */
 function* fill<C>({ domain }: DeviceMsi<C>, desc: MutableDesc<C>): Steps<Result<void, MsiAllocErrno>> {
   const { template } = domain;
   const prepared = template.prepareDesc === undefined ? ok() : yield* template.prepareDesc(desc);

@@ -1,5 +1,5 @@
 // The host of every machine here: CPUs with an irq core, IOMMU with both remappings, and a DSA function behind it.
-import { Executor, ModelClock, noTrace, plainState, recordTrace } from '@siov/base';
+import { Executor, ModelClock, must, noTrace, plainState, recordTrace } from '@siov/base';
 import type { AccessPort, StatePort, Trace, TraceEvent } from '@siov/base';
 import { DSA_SPR } from '@siov/datasheet';
 import type { DsaProfile } from '@siov/datasheet';
@@ -75,8 +75,8 @@ export function buildHost(options: HostOptions = {}): Host {
     { name: 'host', cpus, nrIrqs: limits.nrIrqs ?? 4096, threadAgent: (virq, action) => `irq/${virq}-${action}` },
   );
   const vectors = new VectorDomain(core, limits.vectors === undefined ? {} : { systemVector: FIRST_DEVICE_VECTOR + limits.vectors });
-  const iommu = new Iommu({ state, trace }, limits.pasidWidth === undefined ? {} : { pasidWidth: limits.pasidWidth });
   const remapping = new InterruptRemapping({ state, trace }, vectors, limits.remappingEntries === undefined ? {} : { size: limits.remappingEntries });
+  const iommu = new Iommu({ state, trace, interrupts: remapping }, limits.pasidWidth === undefined ? {} : { pasidWidth: limits.pasidWidth });
   const dma = iommu.dma(DSA_REQUESTER_ID);
   const interrupts: InterruptPort = { message: (addressHi, addressLo, data) => remapping.message(DSA_REQUESTER_ID, addressHi, addressLo, data) };
   const silicon = new DsaFunction('dsa0', options.profile ?? DSA_SPR, {
@@ -88,7 +88,7 @@ export function buildHost(options: HostOptions = {}): Host {
   const bar0 = taps.bar0?.(silicon.bar0) ?? silicon.bar0;
   const portals = taps.portals?.(silicon.portals) ?? silicon.portals;
   const device = new PciDevice('dsa0', { state, requesterId: DSA_REQUESTER_ID, resources: { config: silicon.config, bars: { 0: bar0 }, portals } });
-  iommu.probeDevice(device);
+  must(iommu.probeDevice(device), 'probing dsa0');
   for (let cpu = 0; cpu < cpus; cpu++) executor.spawn({ name: 'HI', layer: 'irq' }, vectors.interrupts(cpu));
   for (const engine of silicon.engines()) executor.spawn({ name: 'DEV', layer: 'hw' }, engine.steps);
   return { executor, state, trace, clock, core, vectors, iommu, remapping, silicon, device };

@@ -21,7 +21,7 @@ function neighbour({ host }: Machine) {
   const domain = imsOf(host.device)?.domain;
   if (domain === undefined) throw new Error('no IMS domain');
   const device = new Device('neighbour', { state: plainState, parent: host.device });
-  host.iommu.probeDevice(device);
+  must(host.iommu.probeDevice(device), 'probing');
   const witness = must(host.iommu.attachDevicePasid(new PagingDomain(plainState, 'neighbour'), device), 'PASID');
   const msi = must(attachIms(host.core, device, domain), 'domain');
   const taken: number[] = [];

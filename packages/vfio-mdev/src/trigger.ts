@@ -170,6 +170,7 @@ export class TriggerHelper<C> {
     return requested;
   }
 
+  /** One interrupt with one action for a vector that has an interrupt behind it (R12). */
   *#requestInterrupt(found: Vector, vector: number): Steps<Result<void, TriggerErrno>> {
     const msi = this.#source.msi();
     if (msi === undefined) return fail('ENODEV', `${this.#name} has no MSI domain`);

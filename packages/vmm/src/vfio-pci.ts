@@ -214,6 +214,7 @@ export class VfioPci {
     for (const eventfd of this.#eventfds.values()) eventfd.take();
   }
 
+  /** The guest unmasked the vector: this is how its request_irq() reaches the host (R8). */
   *#use(vector: number): Steps<void> {
     let eventfd = this.#eventfds.get(vector);
     if (eventfd === undefined) {

@@ -30,7 +30,7 @@ function makeKernel(cpus: number, nrIrqs: number) {
 /** Where `device` gets interrupts of the table, each entry checking its PASID; `alloc` takes number `index`. */
 function messageStore({ core, ports, remapping, run }: ReturnType<typeof makeKernel>, device: PciDevice, table: ImsTable) {
   const iommu = new Iommu(ports);
-  iommu.probeDevice(device);
+  must(iommu.probeDevice(device), 'probing');
   const witness = must(iommu.attachDevicePasid(new PagingDomain(ports.state, device.name), device), 'a PASID');
   const domain = must(createImsDomain(core, device, remapping.domain, new ImsArray(table), { validatePasid: true }), 'the domain');
   const msi = must(attachIms(core, device, domain), 'the device’s interrupts');

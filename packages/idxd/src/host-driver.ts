@@ -166,5 +166,7 @@ function createIms({ core, interruptParent }: HostDriverPorts, { device, registe
   const domain = createImsDomain(core, device, interruptParent, array, { validatePasid: true });
   if (!domain.ok) return domain;
   const attached = attachIms(core, device, domain.value);
-  return attached.ok ? domain : attached;
+  if (attached.ok) return domain;
+  must(domain.value.destroy(), 'nobody has an interrupt of a domain just made');
+  return attached;
 }

@@ -16,13 +16,20 @@ export interface EntryWrite {
   readonly operation: string | null;
 }
 
+/** What is wrong with a write; null: nothing. */
+export type Judge = (write: EntryWrite) => string | null;
+
 export class EntryWrites {
   readonly list: EntryWrite[] = [];
+  /** Writes that were found wrong when they were made. */
+  readonly wrong: (EntryWrite & { readonly why: string })[] = [];
+  readonly #judge: Judge;
   readonly #operations: OperationHistory;
   readonly #table: { readonly offset: number; readonly size: number };
 
   /** `table`: bytes from the BAR's start to the store, and its entries. */
-  constructor(operations: OperationHistory, table: { readonly offset: number; readonly size: number }) {
+  constructor(operations: OperationHistory, table: { readonly offset: number; readonly size: number }, judge: Judge) {
+    this.#judge = judge;
     this.#operations = operations;
     this.#table = table;
   }
@@ -47,7 +54,10 @@ export class EntryWrites {
     const from = offset - this.#table.offset;
     if (from + size <= 0 || from >= this.#table.size * IMS_ENTRY_SIZE) return;
     const operations = this.#operations;
-    this.list.push({ slot: Math.floor(from / IMS_ENTRY_SIZE), at: from % IMS_ENTRY_SIZE, size, value, layer: operations.layer, operation: operations.operationIn('ims') });
+    const write = { slot: Math.floor(from / IMS_ENTRY_SIZE), at: from % IMS_ENTRY_SIZE, size, value, layer: operations.layer, operation: operations.operationIn('ims') };
+    this.list.push(write);
+    const why = this.#judge(write);
+    if (why !== null) this.wrong.push({ ...write, why });
   }
 }
 

@@ -4,6 +4,7 @@ import type { HostTaps } from '../host.ts';
 import { Edges } from './edges.ts';
 import { EntryWrites } from './entry-writes.ts';
 import { HandlerHistory } from './handler-history.ts';
+import { wrongWith } from './i02-single-writer.ts';
 import { HierarchyHistory } from './hierarchy-history.ts';
 import { Messages } from './messages.ts';
 import { OperationHistory } from './operation-history.ts';
@@ -39,7 +40,7 @@ export function makeHistories(executor: Executor, table: { readonly offset: numb
     submissions,
     messages,
     edges,
-    writes: new EntryWrites(operations, table),
+    writes: new EntryWrites(operations, table, wrongWith),
     ids: new StoredIds(operations, stored),
     hierarchy: new HierarchyHistory(),
     handlers: new HandlerHistory(),

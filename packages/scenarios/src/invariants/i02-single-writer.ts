@@ -20,14 +20,13 @@ const MESSAGE: readonly string[] = ['irq_write_msi_msg', 'reset_slot', 'irq_shut
  * the history that {@link EntryWrites} keeps, true at any time.
  */
 export function singleWriter({ history }: Pick<Subject, 'history'>): Violation[] {
-  return history.writes.list.flatMap((write) => {
-    const wrong = wrongWith(write);
-    const { slot, at, value, layer, operation } = write;
-    return wrong === null ? [] : [`I2: ${layer} (${operation ?? 'in no operation of the chip'}) writes 0x${value.toString(16)} at byte ${at} of entry ${slot}: ${wrong}`];
-  });
+  return history.writes.wrong.map(
+    ({ slot, at, value, layer, operation, why }) => `I2: ${layer} (${operation ?? 'in no operation of the chip'}) writes 0x${value.toString(16)} at byte ${at} of entry ${slot}: ${why}`,
+  );
 }
 
-function wrongWith(write: EntryWrite): string | null {
+/** What is wrong with a write to an entry; null: nothing. */
+export function wrongWith(write: EntryWrite): string | null {
   const { layer, operation, size, at, value } = write;
   if (layer !== 'ims' || operation === null) return 'only the chip writes entries';
   if (size !== 4 || at % 4 !== 0) return `${size} bytes are no word`;

@@ -1,4 +1,5 @@
-import type { PicturedState, Picture } from './state-picture.ts';
+import { changesSince } from './state-picture.ts';
+import type { Picture } from './state-picture.ts';
 import type { Violation } from './subject.ts';
 
 /** What a failed call may leave: a line in the kernel's log, and locks and traces of what was asked. */
@@ -9,7 +10,7 @@ const ALLOWED = /\/log$/;
  * the picture from before the call, taken at rest, and it is asked when the call has returned. Given up by a SET_IRQS that
  * fails are vectors of its own block; `except` names such pieces.
  */
-export function differences(state: PicturedState, before: Picture, call: string, except?: RegExp): Violation[] {
-  const changed = state.changes(before).filter((name) => !ALLOWED.test(name) && except?.test(name) !== true);
+export function differences(before: Picture, call: string, except?: RegExp): Violation[] {
+  const changed = changesSince(before).filter((name) => !ALLOWED.test(name) && except?.test(name) !== true);
   return changed.length === 0 ? [] : [`I4: ${call} has changed ${changed.join(', ')}`];
 }

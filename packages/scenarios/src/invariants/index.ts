@@ -9,6 +9,7 @@ import { setIrqs } from './i08-set-irqs.ts';
 import { edges } from './i09-edges.ts';
 import { owners } from './i10-owner.ts';
 import { unchecked } from './i11-unchecked.ts';
+import { entryStates } from './subject.ts';
 import type { Moment, Subject, Violation } from './subject.ts';
 
 /**
@@ -19,7 +20,8 @@ export function checkInvariants(subject: Subject, moment: Moment = 'rest'): Viol
   if (moment === 'rest') subject.history.submissions.settled();
   const always = [entryLive, singleWriter, authorised, order, freed, storedIds, owners, unchecked];
   const atRest = moment === 'rest' ? [setIrqs, edges] : [];
-  return [...always, ...atRest].flatMap((invariant) => invariant(subject));
+  const read: Subject = { ...subject, read: entryStates(subject) };
+  return [...always, ...atRest].flatMap((invariant) => invariant(read));
 }
 
 export { Edges, handled } from './edges.ts';
@@ -49,7 +51,7 @@ export { Messages } from './messages.ts';
 export type { EntryMessage } from './messages.ts';
 export { OperationHistory } from './operation-history.ts';
 export type { LayerCall } from './operation-history.ts';
-export { PicturedState } from './state-picture.ts';
+export { changesSince, PicturedState } from './state-picture.ts';
 export type { Picture, PicturedOptions } from './state-picture.ts';
 export { StoredIds } from './stored-ids.ts';
 export type { StoredId } from './stored-ids.ts';

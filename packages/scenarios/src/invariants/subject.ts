@@ -21,7 +21,14 @@ export interface Subject {
    * takes it from there, unless `idOf` says otherwise.
    */
   readonly idOf?: (desc: ImsDesc) => number | null;
+  /**
+   * Whether an edge that a former owner left pending in an entry may come out of it once for the next one. Software cannot
+   * clear the bit (DSA spec 3.0 §9.2), so that it needs a device, or a chip, that does.
+   */
+  readonly inheritsPending?: boolean;
   readonly history: Histories;
+  /** Its entries, where somebody has read them at this moment already. */
+  readonly read?: readonly EntryState[];
 }
 
 /** One entry of the store: what the hardware holds, and whose it is as the irq core has it. */
@@ -39,8 +46,8 @@ export function entryState({ host }: Pick<Subject, 'host'>, slot: number): Entry
   return { slot, hardware: host.silicon.imsEntry(slot), irq, owner: (irq?.state.data?.chipData as ImsDesc | undefined) ?? null };
 }
 
-export function entryStates(subject: Subject): EntryState[] {
-  return Array.from({ length: subject.entries }, (_, slot) => entryState(subject, slot));
+export function entryStates(subject: Subject): readonly EntryState[] {
+  return subject.read ?? Array.from({ length: subject.entries }, (_, slot) => entryState(subject, slot));
 }
 
 export function idOf(subject: Pick<Subject, 'idOf'>, desc: ImsDesc): number | null {

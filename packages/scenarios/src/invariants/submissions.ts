@@ -22,8 +22,8 @@ interface BatchList {
 /** Handles name entries by their number: the function gives no others (GENCAP without Request Interrupt Handle). */
 export class Submissions {
   readonly violations: Violation[] = [];
-  /** Messages of entries that were looked at, and descriptors that asked for an interrupt they may not have. */
-  readonly counts = { messages: 0, foreign: 0 };
+  /** Messages of entries that were looked at, descriptors that asked for an interrupt they may not have, and inherited edges. */
+  readonly counts = { messages: 0, foreign: 0, inherited: 0 };
   #subject: Subject | null = null;
   #lists: readonly BatchList[] = [];
   readonly #permitted = new Map<number, readonly Permitted[]>();
@@ -68,8 +68,10 @@ export class Submissions {
   delivered({ slot, owner }: EntryMessage): void {
     this.counts.messages += 1;
     const permitted = this.#permitted.get(slot) ?? [];
-    const at = permitted.findIndex((each) => each.owner === owner);
-    if (at >= 0) this.#permitted.set(slot, permitted.toSpliced(at, 1));
+    const own = permitted.findIndex((each) => each.owner === owner);
+    const inherited = own < 0 && permitted.length > 0 && this.#subject?.inheritsPending === true;
+    if (inherited) this.counts.inherited += 1;
+    if (own >= 0 || inherited) this.#permitted.set(slot, permitted.toSpliced(Math.max(own, 0), 1));
     else if (this.#subject !== null) {
       const { host } = this.#subject;
       this.violations.push(`I3: ${named(entryState({ host }, slot))} sends its message, and no descriptor of ${pasidText(idOf(this.#subject, owner))} that names it was submitted since it has it`);

@@ -15,6 +15,7 @@ export interface WatchedHost extends Subject {
 export interface WatchOptions extends Omit<HostOptions, 'taps'> {
   /** Entries of the message store that are looked at; all of them unless said. */
   readonly entries?: number;
+  readonly inheritsPending?: boolean;
   /** What owners store for their vectors; nothing unless said. */
   readonly stored?: StoredId;
 }
@@ -30,7 +31,7 @@ export function watchedHost(options: WatchOptions = {}): WatchedHost {
   });
   const { history } = made;
   if (history === undefined) throw new TypeError('the host was built without asking who looks on');
-  const subject = { host, entries: options.entries ?? layout.imsEntries, history };
+  const subject = { host, entries: options.entries ?? layout.imsEntries, inheritsPending: options.inheritsPending ?? false, history };
   history.messages.attach(host);
   history.submissions.attach(subject);
   for (const domain of [host.remapping.domain, host.vectors.domain]) history.hierarchy.watch(domain);

@@ -22,9 +22,9 @@ export function doVector(machine: ProgramMachine, operation: VectorOperation): O
   if (operation.op === 'requestHandle') return answered(guestCommand(machine, operation.device, virtual, COMMAND.REQUEST_INTERRUPT_HANDLE, QUEUE_VECTOR));
   if (operation.op === 'releaseHandle') return answered(guestCommand(machine, operation.device, virtual, COMMAND.RELEASE_INTERRUPT_HANDLE, QUEUE_VECTOR));
   const set = irqSetOf(machine, virtual, operation);
-  // What its vectors had before goes first, and is gone also when it fails.
-  const gives = virtual.mdev.driver.triggers.armed > 0 ? { gives: /./ } : {};
-  return outcomeOf(machine.call('SET_IRQS', () => virtual.vfio.setIrqs(set), { as: vcpu(operation.device), ...gives }));
+  // What its vectors had before goes first, and is gone also when it fails; the triggers it brings are the device's to close.
+  const gives = virtual.mdev.driver.triggers.armed > 0 ? /./ : /^eventfd\//;
+  return outcomeOf(machine.call('SET_IRQS', () => virtual.vfio.setIrqs(set), { as: vcpu(operation.device), gives }));
 }
 
 function irqSetOf(machine: ProgramMachine, { device }: Virtual, operation: Exclude<VectorOperation, { op: 'requestHandle' | 'releaseHandle' }>): IrqSet {

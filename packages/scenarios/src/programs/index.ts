@@ -3,6 +3,8 @@ export type { Identity, Interrupt, Operation, OperationKind, Program, Seat } fro
 export { CPUS, FUNCTION, INDICES, MMS, OPERATION_KINDS, QUEUES, SEATS } from './operation.ts';
 export type { Outcome } from './outcome.ts';
 export { ProgramMachine } from './machine.ts';
+export { perform } from './perform.ts';
+export { minimise } from './minimise.ts';
 export { printOperation, printProgram } from './print-program.ts';
 export type { ProgramRun, RunOptions } from './run-program.ts';
 export { runProgram } from './run-program.ts';

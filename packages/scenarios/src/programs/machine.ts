@@ -12,8 +12,10 @@ import { imsOf } from '@siov/ims';
 import { AddressSpace, PagingDomain } from '@siov/iommu';
 import type { PasidSet, SvaBond } from '@siov/iommu';
 import type { MsiDesc } from '@siov/irq';
+import { tracedDevice } from '@siov/vfio';
 import type { VfioDevice } from '@siov/vfio';
 import type { Mdev } from '@siov/vfio-mdev';
+import { hostCounters } from '../host.ts';
 import { differences } from '../invariants/i04-failed-call.ts';
 import { PicturedState } from '../invariants/state-picture.ts';
 import type { WatchedHandler } from '../invariants/handler-history.ts';
@@ -70,6 +72,8 @@ export class ProgramMachine {
   readonly requested = new Map<string, Requested>();
   /** By `seat/mm`; the last one also when it was unbound. */
   readonly bonds = new Map<string, SvaBond>();
+  /** What the host holds while there is no virtual device. */
+  readonly bare: Readonly<Record<string, number>>;
   driver: HostDriver;
   readonly #between: (subject: Subject) => void;
   #spaces = 0;
@@ -83,6 +87,7 @@ export class ProgramMachine {
       cpus: CPUS,
       state: this.state,
       entries,
+      inheritsPending: true,
       limits: { nrIrqs: FIRST_VIRQ + virqs, vectors, remappingEntries, pasidWidth },
       stored: (name, index) => this.#stored(name, index),
     });
@@ -92,6 +97,7 @@ export class ProgramMachine {
     must(iommu.attachDevicePasid(this.newSpace(new Uint8Array(MEMORY)), device), 'a PASID for the function');
     this.set = must(iommu.allocSet('a guest', 2), 'a PASID set');
     this.mms = Array.from({ length: MMS }, (_, mm) => new AddressSpace(this.state, `mm${mm}`));
+    this.bare = hostCounters(this.host);
     for (let seat = 0; seat < QUEUES; seat++) must(this.create(seat), 'a virtual device');
     this.subject.host.executor.settle();
   }
@@ -111,7 +117,7 @@ export class ProgramMachine {
     const before = this.state.picture();
     const made = steps();
     const result = isSteps(made) ? this.host.executor.run(as, this.#watched(made)) : made;
-    if (!result.ok) this.unclean.push(...differences(this.state, before, `${what}, which failed with ${describeFailure(result)},`, gives));
+    if (!result.ok) this.unclean.push(...differences(before, `${what}, which failed with ${describeFailure(result)},`, gives));
     return result;
   }
 
@@ -145,7 +151,7 @@ export class ProgramMachine {
     if (!made.ok) return made;
     const mdev = made.value;
     const { driver, device } = mdev;
-    const vfio = this.subject.history.vectors.watch(driver.vfio, driver.triggers, 2);
+    const vfio = tracedDevice(this.subject.history.vectors.watch(driver.vfio, driver.triggers, 2), this.host.trace);
     const virtual = { mdev, device, vfio, memory: new Uint8Array(MEMORY) };
     this.seats.set(seat, virtual);
     return this.mapMemory(virtual);

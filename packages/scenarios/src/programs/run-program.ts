@@ -38,13 +38,12 @@ export function runProgram(program: Program, { tables = TABLES[0], between = fal
   if (tables === undefined) throw new RangeError('no tables');
   const machine = new ProgramMachine({ tables, between: between ? (subject) => look(seen, subject) : () => {} });
   sabotage?.(machine);
-  const before = remains(machine);
   for (const operation of program) {
     const step = run(machine, operation, seen);
     if (step.outcome !== null) outcomes.push(step.outcome);
     if (step.violations.length > 0) return { outcomes, violations: step.violations };
   }
-  return { outcomes, violations: left(machine, before) };
+  return { outcomes, violations: left(machine) };
 }
 
 /** What is found between two steps is told once: the state that breaks a rule is seen at many of them. */
@@ -67,33 +66,27 @@ function twice(machine: ProgramMachine, operation: Operation): Violation[] {
   if (operation.op !== 'disarmAll') return [];
   const before: Picture = machine.state.picture();
   perform(machine, operation);
-  return differences(machine.state, before, 'disabling all vectors again').map((each) => each.replace(/^I4/, 'I8'));
+  return differences(before, 'disabling all vectors again').map((each) => each.replace(/^I4/, 'I8'));
 }
 
-/** What the host has beside what is made for programs. */
-function remains(machine: ProgramMachine): Record<string, number> {
-  return hostCounters(machine.host);
-}
-
-/** Everything given back: what a machine holds that no program was run on. */
-function left(machine: ProgramMachine, before: Record<string, number>): Violation[] {
+/** What is left when everything was given back. */
+function left(machine: ProgramMachine): Violation[] {
   try {
     giveBack(machine);
+    machine.host.executor.settle();
   } catch (error) {
     return [`giving everything back throws ${error instanceof Error ? error.message : String(error)}`];
   }
-  machine.host.executor.settle();
-  const after = remains(machine);
-  const differ = Object.keys(before).filter((key) => before[key] !== after[key]).map((key) => `${key} ${after[key]} instead of ${before[key]}`);
-  return [...checkInvariants(machine.subject), ...(differ.length === 0 ? [] : [`after everything was given back there are ${differ.join(', ')}`])];
+  const { bare } = machine;
+  const after = hostCounters(machine.host);
+  const differ = Object.keys(bare).filter((key) => bare[key] !== after[key]).map((key) => `${key} ${after[key]} instead of ${bare[key]}`);
+  return [...machine.unclean, ...checkInvariants(machine.subject), ...(differ.length === 0 ? [] : [`after everything was given back there are ${differ.join(', ')}`])];
 }
 
 function giveBack(machine: ProgramMachine): void {
-  const { core } = machine.host;
-  for (let cpu = 0; cpu < CPUS; cpu++) must(machine.run(cpuUp(core, cpu)), `CPU ${cpu}`);
+  for (let cpu = 0; cpu < CPUS; cpu++) must(machine.run(cpuUp(machine.host.core, cpu)), `CPU ${cpu}`);
   giveUpHostUses(machine, FUNCTION);
-  for (let seat = 0; seat < SEATS; seat++) if (machine.seats.has(seat)) perform(machine, { op: 'remove', device: seat });
+  for (let seat = 0; seat < SEATS; seat++) perform(machine, { op: 'remove', device: seat });
   for (const { pasid } of machine.set.list()) must(machine.set.free(pasid), `freeing PASID ${pasid}`);
   if (!machine.host.device.iommu.valid) perform(machine, { op: 'attach', device: FUNCTION });
-  for (let seat = 0; seat < SEATS - 1; seat++) must(machine.create(seat), `device ${seat}`);
 }

@@ -39,7 +39,7 @@ export class ObservedState implements StatePort {
 
   words(name: string, length: number, initial?: number): Uint32Array {
     const held = plainState.words(name, length, initial);
-    this.#pieces.push({ name, held, content: () => [...held] });
+    this.#pieces.push({ name, held, content: () => held.slice() });
     return held;
   }
 
@@ -117,8 +117,16 @@ export function copy(value: unknown): unknown {
 /** As {@link ObservedState.changes} compares. */
 export function equal(a: unknown, b: unknown): boolean {
   if (Object.is(a, b)) return true;
+  if (a instanceof Uint32Array && b instanceof Uint32Array) return equalWords(a, b);
   if (Array.isArray(a) && Array.isArray(b)) return a.length === b.length && a.every((each, index) => equal(each, b[index]));
   if (!isPlain(a) || !isPlain(b)) return false;
   const keys = Object.keys(a);
   return keys.length === Object.keys(b).length && keys.every((key) => key in b && equal(a[key], b[key]));
+}
+
+/** A loop of its own: there are many words, and they are compared often. */
+function equalWords(a: Uint32Array, b: Uint32Array): boolean {
+  if (a.length !== b.length) return false;
+  for (let at = 0; at < a.length; at++) if (a[at] !== b[at]) return false;
+  return true;
 }

@@ -12,6 +12,8 @@ export function digestOf(pieces: Iterable<readonly [name: string, content: unkno
 const DEPTH = 4;
 
 function textOf(value: unknown, depth: number): string {
+  if (typeof value === 'number') return String(value);
+  if (value instanceof Uint32Array) return value.join();
   if (typeof value === 'bigint') return `${value}n`;
   if (typeof value === 'function' || typeof value === 'symbol') return typeof value;
   if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'undefined';

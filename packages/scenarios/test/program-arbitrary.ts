@@ -72,6 +72,11 @@ const idioms: readonly Arbitrary<Program>[] = [
   ]),
   guest.map((each) => [{ op: 'enableQueue', device: each.device }, { op: 'arm', device: each.device, vector: 1 }, { op: 'submit', device: each.device, names: each }]),
   guest.map((each) => [{ op: 'disable', ...each }, { op: 'submit', device: each.device, names: each }, { op: 'submit', device: each.device, names: each }, { op: 'enable', ...each }]),
+  // An edge stays pending in the entry, which goes to another.
+  fc.tuple(guest, seat).map(([each, next]) => [
+    { op: 'enableQueue', device: each.device }, { op: 'arm', device: each.device, vector: 1 }, { op: 'disable', ...each },
+    { op: 'batch', device: each.device, names: [each, each, each] }, { op: 'disarm', device: each.device, vector: 1 }, { op: 'arm', device: next, vector: 1 },
+  ]),
   host.map((each) => [{ op: 'freeIrq', ...each }, { op: 'free', ...each }]),
   guest.map((each) => [{ op: 'arm', device: each.device, vector: 1 }, { op: 'releaseHandle', device: each.device }, { op: 'requestHandle', device: each.device }]),
   fc.tuple(cpu, cpu, device).map(([one, other, each]) => [{ op: 'cpuDown', cpu: one }, { op: 'cpuDown', cpu: other }, { op: 'storm', device: each, request: true }]),

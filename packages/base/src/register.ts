@@ -175,31 +175,35 @@ type RawField = Pick<Field<string, Width, number | bigint>, 'name' | 'hi' | 'lo'
   set(image: number | bigint, value: number | bigint): number | bigint;
 };
 
-/** A field of a register of up to 32 bits. A class, not closures: what reads fields on the way of every interrupt is then inlined. */
+/**
+ * A field of a register of up to 32 bits. A class, not closures, so that who reads it on the way of every interrupt has it
+ * inlined; and its own fields are declared, not defined, so that each is written once and is a constant to the engine.
+ */
 class SmallField implements RawField {
-  readonly name: string;
-  readonly hi: number;
-  readonly lo: number;
-  readonly access: Access;
-  readonly #register: string;
-  readonly #place: number;
+  declare readonly name: string;
+  declare readonly hi: number;
+  declare readonly lo: number;
+  declare readonly access: Access;
+  declare readonly register: string;
+  /** Ones where the field is, as an integer: larger numbers would be objects to the engine. */
+  declare readonly place: number;
 
   constructor(register: string, name: string, { hi, lo, access, place }: { hi: number; lo: number; access: Access; place: number }) {
-    this.#register = register;
+    this.register = register;
     this.name = name;
     this.hi = hi;
     this.lo = lo;
     this.access = access;
-    this.#place = place;
+    this.place = place | 0;
   }
 
   get(image: number | bigint): number {
-    return ((image as number) & this.#place) >>> this.lo;
+    return ((image as number) & this.place) >>> this.lo;
   }
 
   set(image: number | bigint, value: number | bigint): number {
-    mustFit(this.#register, this.name, value, this.#place >>> this.lo);
-    return (((image as number) & ~this.#place) | ((value as number) << this.lo)) >>> 0;
+    mustFit(this.register, this.name, value, this.place >>> this.lo);
+    return (((image as number) & ~this.place) | ((value as number) << this.lo)) >>> 0;
   }
 }
 

@@ -22,6 +22,9 @@ export const IR_FAULT = {
   'source-id': 0x26,
 } as const;
 
+// Every interrupt asks them: found once.
+const { Low, Source } = Irte;
+
 export interface InterruptFault {
   readonly reason: keyof typeof IR_FAULT;
   readonly requesterId: number;
@@ -111,7 +114,6 @@ export class InterruptRemapping {
     if (index >= this.#size) return this.#fault('index-beyond-table', requesterId, index);
     const words = this.#words;
     const at = index * Irte.WORDS;
-    const { Low, Source } = Irte;
     const low = wordAt(words, at) as typeof Low.reset;
     if (Low.present.get(low) === 0) return this.#entryFault('entry-not-present', requesterId, index);
     const source = wordAt(words, at + 2) as typeof Source.reset;
@@ -148,7 +150,6 @@ export class InterruptRemapping {
 
   /** A fault that the entry may keep quiet about (FPD). */
   #entryFault(reason: InterruptFault['reason'], requesterId: number, index: number): void {
-    const { Low } = Irte;
     if (Low.faultDisable.get(Low.image(wordAt(this.#words, index * Irte.WORDS))) === 0) this.#fault(reason, requesterId, index);
   }
 

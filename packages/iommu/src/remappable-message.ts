@@ -17,6 +17,10 @@ export const RemapAddressLo = register('Remappable MSI address', { offset: 0, so
 /** With a valid subhandle the upper half is reserved; without one the data means nothing. */
 export const RemapData = register('Remappable MSI data', { offset: 8, source: 'VT-d 5.1.2.2' }, { subhandle: bits(15, 0), reserved: bits(31, 16) });
 
+// Every interrupt asks these: found once.
+const { remappable, subhandleValid, handleHigh, handle: handleLow, base } = RemapAddressLo;
+const { subhandle, reserved } = RemapData;
+
 /** The message of the interrupt-remapping table entry `index` (0..65535), as intel_ir_compose_msi_msg() gives it. */
 export function composeRemappableMsg(index: number): MsiMsg {
   const addressLo = RemapAddressLo.of({ base: MSI_ADDRESS_BASE, remappable: 1, subhandleValid: 1, handle: index & 0x7fff, handleHigh: index >>> 15 });
@@ -25,7 +29,7 @@ export function composeRemappableMsg(index: number): MsiMsg {
 
 /** Memory writes without PASID to this range, 1 MiB below 4 GiB, are interrupt requests (VT-d 3.14). */
 export function isInterruptAddress(addressHi: number, addressLo: number): boolean {
-  return addressHi === 0 && RemapAddressLo.base.get(addressLo as typeof RemapAddressLo.reset) === MSI_ADDRESS_BASE;
+  return addressHi === 0 && base.get(addressLo as typeof RemapAddressLo.reset) === MSI_ADDRESS_BASE;
 }
 
 /** What {@link parseRemappableMsg} gives for messages that name no entry. */
@@ -41,9 +45,9 @@ export const RESERVED_BITS = -3;
 export function parseRemappableMsg(addressHi: number, addressLo: number, data: number): number {
   if (!isInterruptAddress(addressHi, addressLo)) return NO_INTERRUPT;
   const low = addressLo as typeof RemapAddressLo.reset;
-  if (RemapAddressLo.remappable.get(low) === 0) return COMPATIBILITY;
-  const handle = RemapAddressLo.handle.get(low) | (RemapAddressLo.handleHigh.get(low) << 15);
-  if (RemapAddressLo.subhandleValid.get(low) === 0) return handle;
+  if (remappable.get(low) === 0) return COMPATIBILITY;
+  const handle = handleLow.get(low) | (handleHigh.get(low) << 15);
+  if (subhandleValid.get(low) === 0) return handle;
   const word = data as typeof RemapData.reset;
-  return RemapData.reserved.get(word) === 0 ? handle + RemapData.subhandle.get(word) : RESERVED_BITS;
+  return reserved.get(word) === 0 ? handle + subhandle.get(word) : RESERVED_BITS;
 }

@@ -1,16 +1,15 @@
 // A CPU's local APIC: which vectors are requested and not taken yet. On the way of every interrupt, so nothing is made here.
 import type { StatePort } from '@siov/base';
 
-const SUMMARY = 8;
-
 export class LocalApic {
-  /** The interrupt request register: bit n of 256 for vector n; and a ninth word that says which of them are not 0. */
+  /** The interrupt request register: bit n of 256 for vector n. */
   readonly irr: Uint32Array;
-  readonly #state: { enabled: boolean; spurious: number };
+  /** Bit n of `requested`: word n of the register is not 0. */
+  readonly #state: { enabled: boolean; requested: number; spurious: number };
 
   constructor(state: StatePort, name: string) {
-    this.irr = state.words(`${name}/irr`, SUMMARY + 1);
-    this.#state = state.record(`${name}/apic`, { enabled: false, spurious: 0 });
+    this.irr = state.words(`${name}/irr`, 8);
+    this.#state = state.record(`${name}/apic`, { enabled: false, requested: 0, spurious: 0 });
   }
 
   /** Interrupts taken on vectors nobody owned. */
@@ -29,20 +28,22 @@ export class LocalApic {
   /** What is requested is lost, and so is what comes. */
   disable(): void {
     this.#state.enabled = false;
+    this.#state.requested = 0;
     this.irr.fill(0);
   }
 
   /** One bit a vector: a second edge before the first is taken is the same edge. */
   request(vector: number): void {
-    if (!this.#state.enabled) return;
+    const state = this.#state;
+    if (!state.enabled) return;
     this.irr[vector >>> 5] = wordOf(this.irr, vector) | (1 << (vector & 31));
-    this.irr[SUMMARY] = (this.irr[SUMMARY] as number) | (1 << (vector >>> 5));
+    state.requested |= 1 << (vector >>> 5);
   }
 
   drop(vector: number): void {
     const left = wordOf(this.irr, vector) & ~(1 << (vector & 31));
     this.irr[vector >>> 5] = left;
-    if (left === 0) this.irr[SUMMARY] = (this.irr[SUMMARY] as number) & ~(1 << (vector >>> 5));
+    if (left === 0) this.#state.requested &= ~(1 << (vector >>> 5));
   }
 
   requested(vector: number): boolean {
@@ -51,7 +52,7 @@ export class LocalApic {
 
   /** Takes the highest requested vector; -1 when there is none. */
   take(): number {
-    const index = 31 - Math.clz32(this.irr[SUMMARY] as number);
+    const index = 31 - Math.clz32(this.#state.requested);
     if (index < 0) return -1;
     const vector = index * 32 + 31 - Math.clz32(this.irr[index] as number);
     this.drop(vector);
@@ -60,7 +61,7 @@ export class LocalApic {
 
   /** Whether there is anything to take. */
   any(): boolean {
-    return this.irr[SUMMARY] !== 0;
+    return this.#state.requested !== 0;
   }
 }
 

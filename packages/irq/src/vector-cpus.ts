@@ -33,11 +33,10 @@ export class VectorCpus implements CpuHooks, VectorHandler {
   handleNext(cpu: number, { apic, irqs }: VectorCpu): boolean | Steps<void> {
     const vector = apic.take();
     if (vector === -1) return false;
-    const virq = irqs[vector] as number;
-    if (virq !== VECTOR_UNUSED && virq !== VECTOR_SHUTDOWN && virq !== VECTOR_RETRIGGERED) {
-      return this.#vectors.core.handleIrq(virq, cpu) ?? true;
-    }
-    if (virq !== VECTOR_UNUSED) irqs[vector] = VECTOR_UNUSED;
+    // As an integer: a virq is above 0, VECTOR_UNUSED is 0, the other marks are below.
+    const virq = (irqs[vector] as number) | 0;
+    if (virq > 0) return this.#vectors.core.handleIrq(virq, cpu) ?? true;
+    if (virq < 0) irqs[vector] = VECTOR_UNUSED;
     else if (vector !== SHUTDOWN_VECTOR) this.#unowned(cpu, vector, apic);
     return true;
   }

@@ -1,7 +1,5 @@
 // The review's flow b, from the guest's request_irq() to the entry in the device and back (docs/chain.md), and what the
 // review demands of it, read off the trace.
-import { existsSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import fc from 'fast-check';
 import { must } from '@siov/base';
@@ -9,7 +7,8 @@ import type { TraceEvent } from '@siov/base';
 import { DSA_SMALL } from '@siov/datasheet';
 import { PagingDomain } from '@siov/iommu';
 import { procInterrupts } from '@siov/irq';
-import { runMdev } from '../src/index.ts';
+import { alongLayers, runMdev } from '../src/index.ts';
+import { declaredLayers } from './declared-layers.ts';
 import { attach, bind, copy, flow, line, machine, watched } from './machine.ts';
 
 const whole = () => {
@@ -105,16 +104,8 @@ describe('the host', () => {
     expect(new Set(into)).toEqual(new Set(['reset_slot', 'irq_startup', 'irq_shutdown']));
   });
 
-  test('R22: crosses layers only along an edge of the declaration, or back along one', () => {
-    const { packages } = declaredLayers();
-    const uses = (from: string, to: string) => packages[from]?.uses.includes(to) === true;
-    // Hardware is nobody's package: a driver reaches it over the bus, and it reaches memory and interrupts over the bus.
-    const onBus = ({ from, to, operation }: TraceEvent) =>
-      (to === 'hw' && /^(?:read|write|submit|enqueue|function_level_reset)/.test(operation) && uses(from, 'device'))
-      || (from === 'hw' && to === 'iommu' && /^(?:dma_|remap_interrupt)/.test(operation))
-      || (to === 'vmm' && operation.startsWith('guest_') && ['guest', 'irq'].includes(from));
-    const wrong = whole().events.filter((event) => !onBus(event) && !uses(event.from, event.to) && !uses(event.to, event.from));
-    expect(wrong.map(line)).toEqual([]);
+  test('R22, I12: crosses layers only along an edge of the declaration, or back along one', () => {
+    expect(alongLayers(whole().events, declaredLayers())).toEqual([]);
   });
 
   test('I1, I6: at no moment of the flow is an entry unmasked without its started action and the device’s id, and it ends wiped', () => {
@@ -185,14 +176,3 @@ describe('a run', () => {
     }
   });
 });
-
-/** The declaration of the layers, read as data from the workspace this test lies in. */
-function declaredLayers(): { packages: Record<string, { uses: string[] }> } {
-  let folder = import.meta.dirname;
-  const file = () => join(folder, 'tooling', 'layering', 'layers.json');
-  while (!existsSync(file())) {
-    if (dirname(folder) === folder) throw new Error('no declaration of layers above this test');
-    folder = dirname(folder);
-  }
-  return JSON.parse(readFileSync(file(), 'utf8')) as { packages: Record<string, { uses: string[] }> };
-}

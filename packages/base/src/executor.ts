@@ -35,6 +35,7 @@ const STEP_LIMIT = 50_000_000;
 export class Executor {
   readonly #running: Running[] = [];
   readonly #stepLimit: number;
+  #spawned = 0;
   #current: Agent = { name: 'main', layer: 'main' };
 
   /** An agent that takes `stepLimit` steps without waiting, or waits for that many turns of others, is reported. */
@@ -50,6 +51,7 @@ export class Executor {
   /** Adds an agent that runs whenever another waits, and in {@link settle}. It leaves when its steps end. */
   spawn(agent: Agent, steps: Steps<unknown>): void {
     this.#running.push(new Running(agent, steps));
+    this.#spawned += 1;
   }
 
   /**
@@ -78,6 +80,7 @@ export class Executor {
     let resting = 0;
     for (let turns = 0; ; turns++) {
       const round = this.#running.length;
+      const spawned = this.#spawned;
       for (let turn = 0, index = 0; turn < round; turn++) {
         if (resting >= this.#running.length) return;
         const running = this.#running[index];
@@ -87,6 +90,8 @@ export class Executor {
         else resting = outcome === RESTS ? 1 : 0;
         if (this.#running[index] === running) index += 1;
       }
+      // Agents that came have not had a turn.
+      if (this.#spawned !== spawned) resting = 0;
       if (resting >= this.#running.length) return;
       if (turns > this.#stepLimit) throw new ModelError(`livelock: ${this.#running.map(({ agent }) => agent.name).join(', ')} never come to rest`);
     }

@@ -72,6 +72,33 @@ describe('Executor', () => {
     expect(log).toEqual(['parent', 'child']);
   });
 
+  test('settle() leaves no agent that could move, whoever wakes or starts whom and then waits', () => {
+    const plan = fc.array(fc.record({ wakes: fc.nat(5), starts: fc.boolean(), ends: fc.boolean() }), { minLength: 1, maxLength: 8 });
+    fc.assert(fc.property(fc.integer({ min: 1, max: 5 }), plan, (count, plans) => {
+      const executor = new Executor();
+      const due = Array.from({ length: 6 }, () => 0);
+      let started = 0;
+      let ran = 0;
+      function* starter(own: number): Steps<void> {
+        for (;;) {
+          yield* waitUntil(`work for ${own}`, () => (due[own] ?? 0) > 0);
+          due[own] = (due[own] ?? 0) - 1;
+          const next = plans.shift();
+          if (next === undefined) continue;
+          if (next.ends && own > 0) return;
+          due[next.wakes] = (due[next.wakes] ?? 0) + 1;
+          if (!next.starts) continue;
+          started += 1;
+          executor.spawn(agent('new'), (function* () { yield step; ran += 1; })());
+        }
+      }
+      for (let own = 0; own < count; own++) executor.spawn(agent(`${own}`), starter(own));
+      due[0] = 1;
+      executor.settle();
+      expect(ran).toBe(started);
+    }), { numRuns: 2000 });
+  });
+
   test('current is the agent whose code runs, through nested runs and after throws', () => {
     const executor = new Executor();
     const seen: string[] = [];

@@ -118,6 +118,29 @@ describe('migrate_one_irq', () => {
     expect(nowhere.core.log.lines).toEqual([`IRQ${nowhere.virq}: set affinity failed: full`]);
   });
 
+  test('managed, it does not go where it may not: with no vector left on its CPUs that is only reported', () => {
+    const { down, desc, run, core, virq, answer } = movable({ affinity: { mask: cpuMask(0, 1), managed: true } });
+    run(requestIrq(core, virq, counting().request));
+    answer.only = cpuMask(0, 2, 3);
+    down(0);
+    expect([desc.state.affinity, desc.state.effectiveAffinity, core.log.lines]).toEqual([cpuMask(0, 1), cpuMask(0), [`IRQ${virq}: set affinity failed: full`]]);
+  });
+
+  test('a move that succeeds is not worth a line; one of a chip that does not say where it goes is made', () => {
+    const { down, desc, core, logged } = requested();
+    desc.state.effectiveAffinity = 0n;
+    down(3);
+    expect([logged(), core.log.lines]).toEqual([['complete', 'move 7'], []]);
+  });
+
+  test('a move that waits to a CPU that stays goes on waiting when another one goes', () => {
+    const { down, desc, run, core, virq } = requested();
+    desc.state.movePcntxt = false;
+    run(irqSetAffinity(core, virq, cpuMask(3)));
+    down(2);
+    expect(desc.state.pendingAffinity).toBe(cpuMask(3));
+  });
+
   test('a move that waits is made now, with its mask; if that is offline it is off', () => {
     const { down, desc, run, core, virq } = requested();
     desc.state.movePcntxt = false;
@@ -176,7 +199,10 @@ describe('managed interrupts', () => {
     down(1);
     expect(run(enableIrq(core, virq)).ok).toBe(true);
     expect(desc.state).toMatchObject({ managedShutdown: true, started: false });
+    // Enabled for its owner: an edge that came meanwhile is not lost to the CPU that is not there.
+    desc.state.pending = true;
     up(1);
+    expect(desc.state).toMatchObject({ pending: false, replay: true });
     expect(desc.state).toMatchObject({ managedShutdown: false, started: true, depth: 0 });
   });
 

@@ -92,7 +92,7 @@ describe.each([['at once', false], ['step by step', true]])('%s', (_how, interle
       });
       const kernel = requested(handleEdgeIrq, once, { interleaved });
       kernel.arrive(0);
-      expect([once.runs(), kernel.desc.state.masked, kernel.desc.state.inProgress]).toEqual([1, true, false]);
+      expect([once.runs(), kernel.desc.state.masked, kernel.desc.state.inProgress, kernel.desc.state.pending]).toEqual([1, true, false, true]);
     });
 
     test('a latch that no replay took had it masked: it is unmasked with the next edge', () => {
@@ -145,11 +145,31 @@ describe.each([['at once', false], ['step by step', true]])('%s', (_how, interle
       expect(kernel.logged()).toEqual(['mask', 'handler', 'unmask', 'eoi']);
     });
 
+    test('ONESHOT disabled while its handlers run stays masked', () => {
+      const kernel = requested(handleFasteoiIrq, {
+        oneshot: true,
+        *handler() { yield* disableIrqNosync(kernel.core, kernel.virq); return 'handled'; },
+        *thread() { return 'handled'; },
+      }, { interleaved });
+      kernel.arrive();
+      expect([kernel.logged(), kernel.desc.state.masked]).toEqual([['mask', 'eoi'], true]);
+      kernel.run(enableIrq(kernel.core, kernel.virq));
+      expect(kernel.logged()).toEqual(['unmask']);
+    });
+
     test('an end of interrupt that needs steps', () => {
       const kernel = requested(handleFasteoiIrq, {}, { interleaved, inner: { *irqEoi() { yield work; kernel.log.push('slow eoi'); } } });
       kernel.arrive();
       expect(kernel.logged()).toEqual(['handler', 'slow eoi']);
     });
+  });
+
+  test.each([handleFasteoiIrq, handleSimpleIrq])('$name: with nobody there it is latched; what comes is no replay any more', (flow) => {
+    const kernel = makeKernel({ interleaved, flow });
+    Object.assign(kernel.desc.state, { disabled: false, masked: false, replay: true });
+    kernel.arrive();
+    expect(kernel.desc.state).toMatchObject({ pending: true, replay: false });
+    expect([...kernel.desc.counts]).toEqual([0, 0]);
   });
 
   describe('handle_simple_irq', () => {

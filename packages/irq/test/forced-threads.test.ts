@@ -55,6 +55,9 @@ describe('a kernel that makes handlers threads (threadirqs)', () => {
     const only = requested({ handler: undefined as never, oneshot: true, *thread() { only.log.push('thread'); return 'handled'; } });
     only.arrive();
     expect(only.threads).toHaveLength(1);
+    const neither = requested({ handler: undefined as never, *thread() { neither.log.push('thread'); return 'handled'; } }, { chip: { flags: { oneshotSafe: true } } });
+    neither.arrive();
+    expect([neither.threads.length, neither.logged()]).toEqual([1, ['eoi', 'thread']]);
     const safe = requested({}, { chip: { flags: { oneshotSafe: true } } });
     safe.arrive();
     expect(safe.logged()).toEqual(['eoi', 'handler']);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import fc from 'fast-check';
 import { fail, ok } from '@siov/base';
-import { freeIrq, IRQ_NOTCONNECTED, irqDomainFreeIrq, requestIrq, requestThreadedIrq } from '../src/index.ts';
+import { disableIrqNosync, freeIrq, IRQ_NOTCONNECTED, irqDomainFreeIrq, requestIrq, requestThreadedIrq } from '../src/index.ts';
 import type { IrqRequest } from '../src/index.ts';
 import { counting, makeKernel, sweepRefusals } from './kernel.ts';
 import type { Kernel, KernelOptions } from './kernel.ts';
@@ -96,6 +96,52 @@ describe('request_threaded_irq', () => {
     expect(log.splice(0)).toEqual(['bus lock', 'bus unlock']);
     expect(kernel.run(freeIrq(kernel.core, kernel.virq, 'b'))).toBe('b');
     expect(log).toEqual(['bus lock', 'bus unlock', 'bus lock', 'release after mask, deactivate', 'bus unlock']);
+  });
+
+  test('flags that do not exclude each other, and a chip that knows no trigger types', () => {
+    for (const change of [{ noSuspend: true }, { shared: true, condSuspend: true }, { shared: true, noSuspend: true }, { trigger: 'level-high' as const }]) {
+      const kernel = makeKernel();
+      expect(kernel.run(requestIrq(kernel.core, kernel.virq, counting('a', change).request)).ok).toBe(true);
+      expect(kernel.desc.state.trigger).toBe('none');
+    }
+    const safe = makeKernel({ chip: { flags: { oneshotSafe: true } } });
+    expect(refused(safe, { name: 'none', devId: 1 })).toMatchObject({ errno: 'EINVAL', changed: [], message: expect.stringContaining('neither handler nor thread') });
+  });
+
+  test('a type is set when one is asked for, or the interrupt has one', () => {
+    const types: string[] = [];
+    const kernel = makeKernel({ chip: { *irqSetType(_data, type) { types.push(type); return ok(); } } });
+    const { core, run, virq } = kernel;
+    run(requestIrq(core, virq, counting('a', { shared: true }).request));
+    expect([types, kernel.desc.state.trigger]).toEqual([[], 'none']);
+    // The first of them that says one says it for all.
+    run(requestIrq(core, virq, counting('b', { shared: true, trigger: 'edge-both' }).request));
+    expect([types, kernel.desc.state.trigger]).toEqual([[], 'edge-both']);
+    expect(refused(kernel, counting('c', { shared: true, trigger: 'edge-rising' }).request)).toMatchObject({ errno: 'EBUSY' });
+    for (const name of ['a', 'b']) run(freeIrq(core, virq, name));
+    run(requestIrq(core, virq, counting('d').request));
+    expect(types).toEqual(['edge-both']);
+  });
+
+  test('sharing what somebody has disabled leaves it so', () => {
+    const { core, run, virq, desc } = makeKernel();
+    run(requestIrq(core, virq, counting('a', { shared: true }).request));
+    run(disableIrqNosync(core, virq));
+    run(requestIrq(core, virq, counting('b', { shared: true }).request));
+    expect(desc.state).toMatchObject({ depth: 1, disabled: true });
+  });
+
+  test('freeing the last action asks the hardware for what is on its way, and the interrupt is lazy again', () => {
+    let asked = 0;
+    const { core, run, virq, desc } = makeKernel({
+      chip: { *irqShutdown() {} },
+      inner: { *irqGetIrqchipState() { asked += 1; return ok(false); } },
+    });
+    run(requestIrq(core, virq, counting().request));
+    desc.state.disableUnlazy = true;
+    expect(run(freeIrq(core, virq, 'a'))).toBe('a');
+    expect(asked).toBe(1);
+    expect(desc.state).toMatchObject({ disableUnlazy: false, disabled: true, masked: true });
   });
 
   test('the hierarchy is activated, then started, then the action is there (I5)', () => {

@@ -11,15 +11,17 @@ export interface Agent {
   layer: string;
 }
 
+/** Its fields are declared, not defined: then each has one kind of value from the start, which the engine relies on. */
 class Running {
-  readonly agent: Agent;
-  readonly steps: Steps<unknown>;
+  declare readonly agent: Agent;
+  declare readonly steps: Steps<unknown>;
   /** Of the point it is at. */
-  ready: (() => boolean) | undefined = undefined;
+  declare ready: (() => boolean) | undefined;
 
   constructor(agent: Agent, steps: Steps<unknown>) {
     this.agent = agent;
     this.steps = steps;
+    this.ready = undefined;
   }
 }
 
@@ -76,24 +78,25 @@ export class Executor {
 
   /** Lets the spawned agents run until each of them waits. */
   settle(): void {
+    const all = this.#running;
     // Agents in a row that could not move, the last one that did included when it now waits.
     let resting = 0;
     for (let turns = 0; ; turns++) {
-      const round = this.#running.length;
+      const round = all.length;
       const spawned = this.#spawned;
       for (let turn = 0, index = 0; turn < round; turn++) {
-        if (resting >= this.#running.length) return;
-        const running = this.#running[index];
+        if (resting >= all.length) return;
+        const running = all[index];
         if (running === undefined) break;
         const outcome = this.#runUntilWait(running);
         if (outcome === STAYED) resting += 1;
         else resting = outcome === RESTS ? 1 : 0;
-        if (this.#running[index] === running) index += 1;
+        if (all[index] === running) index += 1;
       }
       // Agents that came have not had a turn.
       if (this.#spawned !== spawned) resting = 0;
-      if (resting >= this.#running.length) return;
-      if (turns > this.#stepLimit) throw new ModelError(`livelock: ${this.#running.map(({ agent }) => agent.name).join(', ')} never come to rest`);
+      if (resting >= all.length) return;
+      if (turns > this.#stepLimit) throw new ModelError(`livelock: ${all.map(({ agent }) => agent.name).join(', ')} never come to rest`);
     }
   }
 
@@ -111,18 +114,30 @@ export class Executor {
     return moved;
   }
 
+  /** A turn of one agent: what it did, where the turn ends. */
   #runUntilWait(running: Running): Outcome {
-    let outcome: Outcome = STAYED;
+    const { ready, agent } = running;
+    if (ready !== undefined && !ready()) return STAYED;
+    const previous = this.#current;
+    this.#current = agent;
+    try {
+      return this.#turn(running);
+    } finally {
+      this.#current = previous;
+    }
+  }
+
+  #turn(running: Running): Outcome {
     for (let count = 0; count < this.#stepLimit; count++) {
-      if (running.ready !== undefined && !running.ready()) return outcome;
-      const next = this.#advance(running.agent, running.steps);
-      outcome = RESTS;
+      const next = running.steps.next();
       if (next.done) {
         this.#running.splice(this.#running.indexOf(running), 1);
         return MOVED;
       }
-      running.ready = next.value.ready;
-      if (next.value.kind === 'poll') return MOVED;
+      const { kind, ready } = next.value;
+      running.ready = ready;
+      if (kind === 'poll') return MOVED;
+      if (ready !== undefined && !ready()) return RESTS;
     }
     throw new ModelError(`livelock: ${running.agent.name} took ${this.#stepLimit} steps without waiting`);
   }

@@ -99,12 +99,16 @@ export class RegisterFile {
     return touched;
   }
 
+  /** Words of 32 bits are what every interrupt reads: first, and with nothing else in the way. */
   #load(at: number, width: Width): number | bigint {
-    const word = this.#words[at >>> 2] ?? 0;
-    if (width === 64) return BigInt(word) | (BigInt(this.#words[(at >>> 2) + 1] ?? 0) << 32n);
-    return width === 32 ? word : (word >>> ((at & 3) * 8)) & (2 ** width - 1);
+    return width === 32 ? (this.#words[at >>> 2] ?? 0) : this.#loadOther(at, width);
   }
 
+  #loadOther(at: number, width: Width): number | bigint {
+    const word = this.#words[at >>> 2] ?? 0;
+    if (width === 64) return BigInt(word) | (BigInt(this.#words[(at >>> 2) + 1] ?? 0) << 32n);
+    return (word >>> ((at & 3) * 8)) & (2 ** width - 1);
+  }
 }
 
 function store(words: Uint32Array, at: number, width: Width, image: number | bigint): void {

@@ -51,6 +51,8 @@ export class IrqCore {
   readonly #hooks: CpuHooks[] = [];
   readonly #virqs: IdAllocator;
   readonly #descs: Map<number, IrqDesc>;
+  /** An index of {@link #descs}, changed with it and never without: on the way of every interrupt a hash takes too long. */
+  readonly #byVirq: (IrqDesc | undefined)[] = [];
   readonly #cpus: { online: CpuMask };
 
   constructor(ports: IrqPorts, options: IrqCoreOptions) {
@@ -114,18 +116,20 @@ export class IrqCore {
     const desc = new IrqDesc(this, virq.value);
     desc.state.flow = handleEdgeIrq;
     this.#descs.set(virq.value, desc);
+    this.#byVirq[virq.value] = desc;
     return ok(desc);
   }
 
   /** irq_free_desc(). Its hierarchy has been given back. */
   freeDesc(desc: IrqDesc): void {
     this.#descs.delete(desc.virq);
+    this.#byVirq[desc.virq] = undefined;
     this.#virqs.free(desc.virq);
   }
 
   /** generic_handle_irq() on `cpu`: runs the interrupt's flow handler, at once where nothing has to wait. */
   handleIrq(virq: number, cpu: number): MaybeSteps<void> {
-    const desc = this.#descs.get(virq);
+    const desc = this.#byVirq[virq];
     return desc?.state.flow?.handle(desc, cpu);
   }
 }

@@ -4,12 +4,16 @@ import type { StatePort } from '@siov/base';
 export class LocalApic {
   /** The interrupt request register: bit n of 256 for vector n. */
   readonly irr: Uint32Array;
+  /** Whether there is anything to take. A function of its own, for whoever waits asks it over and over. */
+  readonly any: () => boolean;
   /** Bit n of `requested`: word n of the register is not 0. */
   readonly #state: { enabled: boolean; requested: number; spurious: number };
 
   constructor(state: StatePort, name: string) {
     this.irr = state.words(`${name}/irr`, 8);
-    this.#state = state.record(`${name}/apic`, { enabled: false, requested: 0, spurious: 0 });
+    const own = state.record(`${name}/apic`, { enabled: false, requested: 0, spurious: 0 });
+    this.#state = own;
+    this.any = () => own.requested !== 0;
   }
 
   /** Interrupts taken on vectors nobody owned. */
@@ -57,11 +61,6 @@ export class LocalApic {
     const vector = index * 32 + 31 - Math.clz32(this.irr[index] as number);
     this.drop(vector);
     return vector;
-  }
-
-  /** Whether there is anything to take. */
-  any(): boolean {
-    return this.#state.requested !== 0;
   }
 }
 

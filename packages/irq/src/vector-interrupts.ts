@@ -33,9 +33,7 @@ export class CpuInterrupts {
     this.#handler = handler;
     this.#processor = processor;
     this.#burst = interleaved ? 1 : BURST;
-    const { apic } = at;
-    const ready = () => apic.any();
-    this.#idle = Object.freeze({ done: false, value: Object.freeze({ kind: 'wait', what: `interrupt on CPU ${cpu}`, ready } satisfies Point) });
+    this.#idle = Object.freeze({ done: false, value: Object.freeze({ kind: 'wait', what: `interrupt on CPU ${cpu}`, ready: at.apic.any } satisfies Point) });
   }
 
   next(): IteratorResult<Point, never> {

@@ -11,21 +11,47 @@ import { settled } from './settled.ts';
 /** `poll`: the poll for lost interrupts runs the actions now; look again when it is done (irq_wait_for_poll()). */
 export type Entry = 'handle' | 'leave' | 'poll';
 
-/** Phases of a flow. All run with the descriptor's lock held. */
-export interface Flow {
-  readonly name: FlowHandler['name'];
+/**
+ * Phases of a flow, which all run with the descriptor's lock held, and the way through them. A class, so that the engine
+ * knows where each call of a phase goes.
+ */
+export abstract class Flow {
+  abstract readonly name: FlowHandler['name'];
   /** Whether the interrupt is handled now; counts it if so. Changes the descriptor only. */
-  enter(desc: IrqDesc, cpu: number): Entry;
+  abstract enter(desc: IrqDesc, cpu: number): Entry;
   /** What the hardware gets after `leave`. */
-  refuse(desc: IrqDesc): MaybeSteps<void>;
+  abstract refuse(desc: IrqDesc): MaybeSteps<void>;
   /** What the hardware gets before the actions. */
-  begin(desc: IrqDesc): MaybeSteps<void>;
+  abstract begin(desc: IrqDesc): MaybeSteps<void>;
   /** And after them. True: the actions run once more. */
-  end(desc: IrqDesc): MaybeSteps<boolean>;
+  abstract end(desc: IrqDesc): MaybeSteps<boolean>;
+
+  /** At once where nobody can come between; from the first phase on that has to wait, step by step. */
+  handle(desc: IrqDesc, cpu: number): MaybeSteps<void> {
+    if (!desc.core.atOnce || desc.lock.held || desc.state.pollInProgress) return handleSteps(this, desc, cpu);
+    if (this.enter(desc, cpu) !== 'handle') {
+      const refused = this.refuse(desc);
+      return isSteps(refused) ? desc.lock.with(refused) : undefined;
+    }
+    const begun = this.begin(desc);
+    if (isSteps(begun)) return goOnFromBegin(this, desc, begun);
+    for (;;) {
+      beginEvent(desc);
+      const outcome = runActions(desc);
+      if (isSteps(outcome)) return goOnFromActions(this, desc, outcome);
+      const noted = noteInterrupt(desc, outcome);
+      if (isSteps(noted)) return goOnFromNote(this, desc, noted);
+      endEvent(desc);
+      const again = this.end(desc);
+      if (isSteps(again)) return goOnFromEnd(this, desc, again);
+      if (!again) return undefined;
+    }
+  }
 }
 
+/** What the core and the chips see of a flow. */
 export function flowHandler(flow: Flow): FlowHandler {
-  return { name: flow.name, handle: (desc, cpu) => handle(flow, desc, cpu) };
+  return { name: flow.name, handle: (desc, cpu) => flow.handle(desc, cpu) };
 }
 
 /** irq_may_run(): not while the actions run already. */
@@ -36,28 +62,6 @@ export function whileInProgress(state: DescState): Entry {
 /** kstat_incr_irqs_this_cpu() */
 export function countEvent({ counts }: IrqDesc, cpu: number): void {
   counts[cpu] = (counts[cpu] as number) + 1;
-}
-
-/** At once where nobody can come between; from the first phase on that has to wait, step by step. */
-function handle(flow: Flow, desc: IrqDesc, cpu: number): MaybeSteps<void> {
-  if (!desc.core.atOnce || desc.lock.held || desc.state.pollInProgress) return handleSteps(flow, desc, cpu);
-  if (flow.enter(desc, cpu) !== 'handle') {
-    const refused = flow.refuse(desc);
-    return isSteps(refused) ? desc.lock.with(refused) : undefined;
-  }
-  const begun = flow.begin(desc);
-  if (isSteps(begun)) return goOnFromBegin(flow, desc, begun);
-  for (;;) {
-    beginEvent(desc);
-    const outcome = runActions(desc);
-    if (isSteps(outcome)) return goOnFromActions(flow, desc, outcome);
-    const noted = noteInterrupt(desc, outcome);
-    if (isSteps(noted)) return goOnFromNote(flow, desc, noted);
-    endEvent(desc);
-    const again = flow.end(desc);
-    if (isSteps(again)) return goOnFromEnd(flow, desc, again);
-    if (!again) return undefined;
-  }
 }
 
 function* handleSteps(flow: Flow, desc: IrqDesc, cpu: number): Steps<void> {

@@ -87,6 +87,14 @@ const BROKEN: readonly (readonly [string, Invariant, (machine: ProgramMachine) =
     machine.host.executor.settle();
   }, /^I3: entry 0/],
 
+  ['I3: an entry that does not hold the id that was intended for it', authorised, (machine) => {
+    const { subject } = machine;
+    const ids = { now: () => 7, at: () => 7 } as unknown as Subject['history']['ids'];
+    subject.history.submissions.attach({ ...subject, history: { ...subject.history, ids } });
+    perform(machine, { op: 'submit', device: 0, names: { device: 0, index: 0 } });
+    machine.host.executor.settle();
+  }, /^I3: entry 0 .* sends its message, and no descriptor of PASID 7 that names it was submitted/],
+
   ['I5: remapping is given up below an entry that holds its message', order, (machine) => {
     const remapped = [...hierarchy(data(machine, 0))][1] as IrqData;
     run(machine, remapped.domain.ops.deactivate?.(remapped) ?? never());

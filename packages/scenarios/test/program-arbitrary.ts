@@ -13,6 +13,7 @@ const index = few(INDICES - 1);
 const names = fc.record({ device, index });
 const cpu = fc.nat({ max: CPUS - 1 });
 const member = fc.nat({ max: 1 });
+const turns = fc.nat({ max: 2 });
 const vector = fc.constantFrom(1, 1, 0);
 const of = <K extends OperationKind>(op: K) => fc.constant(op);
 
@@ -52,9 +53,9 @@ const BY_KIND: { readonly [K in OperationKind]: Arbitrary<Operation> } = {
   resetDevice: fc.record({ op: of('resetDevice'), device: seat }),
   enableQueue: fc.record({ op: of('enableQueue'), device: seat }),
   disableQueue: fc.record({ op: of('disableQueue'), device: seat }),
-  submit: fc.record({ op: of('submit'), device: seat, names }),
-  submitShared: fc.record({ op: of('submitShared'), pasid: fc.integer({ min: 1, max: 7 }), names }),
-  batch: fc.record({ op: of('batch'), device: seat, names: fc.array(names, { minLength: 2, maxLength: 3 }) }),
+  submit: fc.record({ op: of('submit'), device: seat, names, turns }, { requiredKeys: ['op', 'device', 'names'] }),
+  submitShared: fc.record({ op: of('submitShared'), pasid: fc.integer({ min: 1, max: 7 }), names, turns }, { requiredKeys: ['op', 'pasid', 'names'] }),
+  batch: fc.record({ op: of('batch'), device: seat, names: fc.array(names, { minLength: 2, maxLength: 3 }), turns }, { requiredKeys: ['op', 'device', 'names'] }),
   spurious: fc.record({ op: of('spurious'), cpu }),
   forge: fc.record({ op: of('forge'), device, index }),
 };
@@ -71,7 +72,19 @@ const idioms: readonly Arbitrary<Program>[] = [
     { op: 'allocPasid' }, { op: 'setGuestId', member: which, id }, { op: 'attachGuest', device: each.device, member: which }, { op: 'allocate', ...each, id: 'guest' }, { op: 'request', ...each },
   ]),
   guest.map((each) => [{ op: 'enableQueue', device: each.device }, { op: 'arm', device: each.device, vector: 1 }, { op: 'submit', device: each.device, names: each }]),
-  guest.map((each) => [{ op: 'disable', ...each }, { op: 'submit', device: each.device, names: each }, { op: 'submit', device: each.device, names: each }, { op: 'enable', ...each }]),
+  fc.tuple(guest, fc.integer({ min: 1, max: 3 })).map(([each, edges]) => [
+    { op: 'enableQueue', device: each.device }, { op: 'arm', device: each.device, vector: 1 }, { op: 'disable', ...each },
+    ...Array.from({ length: edges }, (): Operation => ({ op: 'submit', device: each.device, names: each })), { op: 'enable', ...each },
+  ]),
+  fc.tuple(guest, cpu, turns).map(([each, down, count]) => [
+    { op: 'enableQueue', device: each.device }, { op: 'arm', device: each.device, vector: 1 }, { op: 'move', ...each, cpu: down },
+    { op: 'submit', device: each.device, names: each, turns: count }, { op: 'cpuDown', cpu: down },
+  ]),
+  // Something happens while an interrupt is on its way.
+  fc.tuple(guest, cpu, operation, turns).map(([each, to, [next], count]) => [
+    { op: 'enableQueue', device: each.device }, { op: 'arm', device: each.device, vector: 1 }, { op: 'move', ...each, cpu: to },
+    { op: 'submit', device: each.device, names: each, turns: count }, next ?? { op: 'rebind' },
+  ]),
   // An edge stays pending in the entry, which goes to another.
   fc.tuple(guest, seat).map(([each, next]) => [
     { op: 'enableQueue', device: each.device }, { op: 'arm', device: each.device, vector: 1 }, { op: 'disable', ...each },

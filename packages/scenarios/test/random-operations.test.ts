@@ -1,4 +1,5 @@
 // Random programs over four virtual devices, the function, eight CPUs and tables that run out.
+import { readFileSync } from 'node:fs';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
 import fc from 'fast-check';
@@ -28,7 +29,7 @@ describe('programs of operations of all kinds', () => {
   test('I1 to I11 hold after each; every call that fails leaves all as it was (R6); at the end nothing is left; every kind is done, and everything runs out', () => {
     const counted = new Map<OperationKind, number>(OPERATION_KINDS.map((kind) => [kind, 0]));
     const ranOut = new Map(Object.keys(RUN_OUT).map((what) => [what, 0]));
-    hold({}, 90, (program, outcomes) => {
+    hold({}, 120, (program, outcomes) => {
       for (const [at, outcome] of outcomes.entries()) {
         const { op } = program[at] as Program[number];
         if (outcome.how === (ENDS[op] ?? 'done')) counted.set(op, (counted.get(op) ?? 0) + 1);
@@ -42,7 +43,7 @@ describe('programs of operations of all kinds', () => {
   }, 60_000);
 
   test('those of I1 to I11 that are true between steps hold between any two steps of each operation', () => {
-    hold({ between: true }, 16);
+    hold({ between: true }, 24);
   }, 60_000);
 
   test('crossings of all of them go along the declared layers (I12, R22)', () => {
@@ -78,6 +79,12 @@ describe('a rule that is broken', () => {
     expect(pasted(forgetsToWipe).violations[0]).toContain('holds');
     expect(pasted().violations).toEqual([]);
   }, 60_000);
+
+  test('the program in the README is one', () => {
+    const [, text = ''] = /```ts\n(runProgram[^]*?)```/.exec(readFileSync(new URL('../README.md', import.meta.url), 'utf8')) ?? [];
+    const { outcomes, violations } = runInNewContext(text, { runProgram, TABLES }) as ReturnType<typeof runProgram>;
+    expect([outcomes.map(({ how }) => how), violations]).toEqual([['done', 'done', 'done', 'done', 'done'], []]);
+  });
 
   test('nobody says anything of a program in which all is well', () => {
     expect(() => hold({}, 3)).not.toThrow();

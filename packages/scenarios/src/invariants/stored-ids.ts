@@ -5,9 +5,12 @@ import type { OperationHistory } from './operation-history.ts';
 export type StoredId = (device: string, index: number) => number | null | undefined;
 
 export class StoredIds {
+  /** What is stored now. */
+  readonly now: StoredId;
   readonly #at = new Map<string, number | null | undefined>();
 
   constructor(operations: OperationHistory, stored: StoredId) {
+    this.now = stored;
     operations.onBegin(({ layer, name, values }) => {
       if (layer !== 'irq' || name !== 'msi_domain_alloc_irq') return;
       const [device, index] = [String(values['device']), Number(values['index'])];

@@ -7,9 +7,13 @@ import type { EntryMessage } from './messages.ts';
 import { entryState, idOf, named, pasidText } from './subject.ts';
 import type { Subject, Violation } from './subject.ts';
 
-/** A descriptor that names an entry, in the name of the PASID that was the entry's when it was submitted. */
-interface Permitted {
-  readonly owner: ImsDesc;
+/** A descriptor that names an entry and asks for its interrupt. */
+interface Named {
+  readonly pasid: number | null;
+  /** Whose the entry was when it was submitted. */
+  readonly owner: ImsDesc | null;
+  /** The id was the one intended for that owner's interrupt then. */
+  readonly permitted: boolean;
 }
 
 /** The members of a batch that the device has not fetched. */
@@ -26,7 +30,8 @@ export class Submissions {
   readonly counts = { messages: 0, foreign: 0, inherited: 0 };
   #subject: Subject | null = null;
   #lists: readonly BatchList[] = [];
-  readonly #permitted = new Map<number, readonly Permitted[]>();
+  /** By entry, those that the device has not sent a message for. */
+  readonly #named = new Map<number, readonly Named[]>();
 
   attach(subject: Subject): void {
     this.#subject = subject;
@@ -66,24 +71,27 @@ export class Submissions {
   }
 
   delivered({ slot, owner }: EntryMessage): void {
+    const subject = this.#subject;
+    if (subject === null) return;
     this.counts.messages += 1;
-    const permitted = this.#permitted.get(slot) ?? [];
-    const own = permitted.findIndex((each) => each.owner === owner);
-    const inherited = own < 0 && permitted.length > 0 && this.#subject?.inheritsPending === true;
-    if (inherited) this.counts.inherited += 1;
-    if (own >= 0 || inherited) this.#permitted.set(slot, permitted.toSpliced(Math.max(own, 0), 1));
-    else if (this.#subject !== null) {
-      const { host } = this.#subject;
-      this.violations.push(`I3: ${named(entryState({ host }, slot))} sends its message, and no descriptor of ${pasidText(idOf(this.#subject, owner))} that names it was submitted since it has it`);
-    }
+    const submitted = this.#named.get(slot) ?? [];
+    const intended = this.#intended(subject, owner);
+    // Whose the entry was then does not matter to who submitted for his own: the device compares when it takes the descriptor.
+    const good = submitted.findIndex((each) => (each.owner === owner ? each.permitted : serves(intended, each.pasid)));
+    const former = good >= 0 || subject.inheritsPending !== true ? -1 : submitted.findIndex((each) => each.permitted);
+    if (former >= 0) this.counts.inherited += 1;
+    const used = Math.max(good, former);
+    if (used >= 0) this.#named.set(slot, submitted.toSpliced(used, 1));
+    else this.violations.push(`I3: ${named({ slot, owner })} sends its message, and no descriptor of ${pasidText(intended)} that names it was submitted`);
   }
 
   /** Nothing is queued or in hand any more: what an entry does not keep pending will not come. */
   settled(): void {
     if (this.#subject === null || !this.#subject.host.silicon.idle) return;
     this.#lists = [];
-    for (const [slot, permitted] of this.#permitted) {
-      this.#permitted.set(slot, this.#subject.host.silicon.imsEntry(slot).pending ? permitted.slice(0, 1) : []);
+    for (const [slot, submitted] of this.#named) {
+      const kept = submitted.findIndex((each) => each.permitted);
+      this.#named.set(slot, this.#subject.host.silicon.imsEntry(slot).pending && kept >= 0 ? submitted.slice(kept, kept + 1) : []);
     }
   }
 
@@ -93,10 +101,14 @@ export class Submissions {
     if ((flags & DESCRIPTOR_FLAG.REQUEST_COMPLETION_INTERRUPT) === 0 || this.#subject === null) return;
     if (slot >= layoutOf(this.#subject.host.silicon.profile).imsEntries) return;
     const { owner } = entryState(this.#subject, slot);
-    const intended = owner === null ? undefined : idOf(this.#subject, owner);
-    // An entry without an id checks none: whoever can submit may use it (R3).
-    if (owner !== null && (intended === null || intended === pasid)) this.#permitted.set(slot, [...(this.#permitted.get(slot) ?? []), { owner }]);
-    else this.counts.foreign += 1;
+    const permitted = owner !== null && serves(this.#intended(this.#subject, owner), pasid);
+    if (!permitted) this.counts.foreign += 1;
+    this.#named.set(slot, [...(this.#named.get(slot) ?? []), { pasid, owner, permitted }]);
+  }
+
+  /** What its owner has stored for the interrupt, or where he stores nothing, what is bound to it. */
+  #intended(subject: Subject, owner: ImsDesc): number | null {
+    return subject.history.ids.now(owner.device.name, owner.index) ?? idOf(subject, owner);
   }
 
   /** In whose name the queue submits, or for a shared queue the descriptor itself. */
@@ -109,4 +121,9 @@ export class Submissions {
     const first = new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0, true);
     return mode.dedicated === 1 ? mode.pasid : DescriptorPasid.pasid.get(DescriptorPasid.image(first));
   }
+}
+
+/** An interrupt without an id is for whoever can submit (R3). */
+function serves(intended: number | null, pasid: number | null): boolean {
+  return intended === null || intended === pasid;
 }

@@ -6,11 +6,11 @@ import { cpuDown, cpuUp, hierarchy } from '@siov/irq';
 import { VFIO_PCI_REGION } from '@siov/vfio';
 import { handleOf } from './find.ts';
 import { guestCommand, guestEnable } from './guest-command.ts';
-import { SHARED_QUEUE } from './machine.ts';
 import type { ProgramMachine, Virtual } from './machine.ts';
 import type { Interrupt, Operation, Seat } from './operation.ts';
 import { answered, DONE, IDLE, outcomeOf } from './outcome.ts';
 import type { Outcome } from './outcome.ts';
+import { SHARED_QUEUE } from './silicon.ts';
 
 export type WorkOperation = Extract<Operation, {
   op: 'cpuDown' | 'cpuUp' | 'reset' | 'resetDevice' | 'enableQueue' | 'disableQueue' | 'submit' | 'submitShared' | 'batch' | 'spurious' | 'forge';

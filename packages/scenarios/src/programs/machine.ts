@@ -2,11 +2,8 @@
 // and tables so small that they run out. Everything that is recorded for the invariants is recorded.
 import { bufferMemory, describeFailure, isSteps, must } from '@siov/base';
 import type { Agent, Errno, MaybeSteps, Result, Steps } from '@siov/base';
-import { COMMAND, DSA_SPR, GENCAP, layoutOf, Wqcfg } from '@siov/datasheet';
-import type { DsaProfile } from '@siov/datasheet';
-import { writeRegister } from '@siov/device';
 import type { Device } from '@siov/device';
-import { DEFAULT_QUEUE, HostDriver, WorkQueue } from '@siov/idxd';
+import { DEFAULT_QUEUE, HostDriver } from '@siov/idxd';
 import type { VirtualDevice } from '@siov/idxd';
 import { imsOf } from '@siov/ims';
 import { AddressSpace, PagingDomain } from '@siov/iommu';
@@ -24,18 +21,9 @@ import type { Subject, Violation } from '../invariants/subject.ts';
 import type { WatchedHost } from '../invariants/watched-host.ts';
 import { CPUS, FUNCTION, MMS, QUEUES } from './operation.ts';
 import type { Seat } from './operation.ts';
+import { PROFILE, shareQueue } from './silicon.ts';
 import type { Tables } from './tables.ts';
 
-/** As a Sapphire Rapids device, with as little of everything as a device can have. */
-const PROFILE: DsaProfile = Object.freeze({
-  ...DSA_SPR,
-  name: 'dsa-tables',
-  GENCAP: GENCAP.imsSize.set(DSA_SPR.GENCAP, 1),
-  msix: { count: 2, table: 0x2000, pba: 0x3000 },
-});
-
-/** The queue the host shares: descriptors bring their PASIDs. */
-export const SHARED_QUEUE = QUEUES;
 const MEMORY = 0x4000;
 /** Legacy interrupts come first. */
 const FIRST_VIRQ = 16;
@@ -106,6 +94,8 @@ export class ProgramMachine {
     return this.subject.host;
   }
 
+  /** No agent could move when the operation began: what a call then changes is its own doing. */
+  atRest = true;
   /** What calls that failed have left. */
   readonly unclean: Violation[] = [];
 
@@ -114,10 +104,10 @@ export class ProgramMachine {
    * what `gives` says that it gives up first.
    */
   call<T, E extends Errno>(what: string, steps: () => MaybeSteps<Result<T, E>>, { as = HK, gives }: { as?: Agent; gives?: RegExp } = {}): Result<T, E> {
-    const before = this.state.picture();
+    const before = this.atRest ? this.state.picture() : [];
     const made = steps();
     const result = isSteps(made) ? this.host.executor.run(as, this.#watched(made)) : made;
-    if (!result.ok) this.unclean.push(...differences(before, `${what}, which failed with ${describeFailure(result)},`, gives));
+    if (!result.ok && this.atRest) this.unclean.push(...differences(before, `${what}, which failed with ${describeFailure(result)},`, gives));
     return result;
   }
 
@@ -195,18 +185,3 @@ export class ProgramMachine {
 export function vcpu(seat: Seat): Agent {
   return { name: `VC${seat}/host`, layer: 'vmm' };
 }
-
-/** A shared queue is configured while the device is disabled, as user space would have it before it enables the device. */
-function* shareQueue({ physical }: HostDriver): Steps<void> {
-  const { registers } = physical;
-  must(yield* physical.mustSucceed(COMMAND.DISABLE_DEVICE), 'Disable Device');
-  must(yield* WorkQueue.configure(physical, { ...DEFAULT_QUEUE, index: SHARED_QUEUE }), 'the shared queue');
-  const { offsets, wqcfgSize } = layoutOf(PROFILE);
-  const at = offsets.wqcfg + SHARED_QUEUE * wqcfgSize;
-  yield* writeRegister(registers, Wqcfg.Threshold, Wqcfg.Threshold.of({ threshold: DEFAULT_QUEUE.size }), at);
-  yield* writeRegister(registers, Wqcfg.Mode, Wqcfg.Mode.of({ pasidEnable: 1, priv: 1, priority: DEFAULT_QUEUE.priority }), at);
-  yield* writeRegister(registers, Wqcfg.Limits, Wqcfg.Limits.of({ maxTransferShift: 12, maxBatchShift: 4 }), at);
-  must(yield* physical.mustSucceed(COMMAND.ENABLE_DEVICE), 'Enable Device');
-  must(yield* physical.mustSucceed(COMMAND.ENABLE_WQ, SHARED_QUEUE), 'Enable WQ');
-}
-

@@ -12,6 +12,14 @@ export interface Interrupt {
 /** Whose PASID an allocation brings: the device's own, that of an address space bound to it, of a guest's PASID, of another device. */
 export type Identity = 'default' | 'sva' | 'guest' | 'foreign';
 
+/**
+ * How many turns each agent has before the next operation begins: with 0 the device has not looked at what was submitted,
+ * with 1 no CPU has taken the interrupt. Absent: as many as they want, until all are at rest.
+ */
+export interface Submitted {
+  readonly turns?: number;
+}
+
 export type Operation =
   // The devices
   | { readonly op: 'create' | 'remove' | 'attach' | 'detach' | 'release'; readonly device: Seat }
@@ -34,9 +42,9 @@ export type Operation =
   | { readonly op: 'cpuDown' | 'cpuUp'; readonly cpu: number }
   // The device and what is submitted to it
   | { readonly op: 'reset' | 'resetDevice' | 'enableQueue' | 'disableQueue'; readonly device: Seat }
-  | { readonly op: 'submit'; readonly device: Seat; readonly names: Interrupt }
-  | { readonly op: 'submitShared'; readonly pasid: number; readonly names: Interrupt }
-  | { readonly op: 'batch'; readonly device: Seat; readonly names: readonly Interrupt[] }
+  | ({ readonly op: 'submit'; readonly device: Seat; readonly names: Interrupt } & Submitted)
+  | ({ readonly op: 'submitShared'; readonly pasid: number; readonly names: Interrupt } & Submitted)
+  | ({ readonly op: 'batch'; readonly device: Seat; readonly names: readonly Interrupt[] } & Submitted)
   // What comes from nowhere
   | { readonly op: 'spurious'; readonly cpu: number }
   | ({ readonly op: 'forge' } & Interrupt);

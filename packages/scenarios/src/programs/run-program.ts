@@ -1,5 +1,6 @@
 // Runs a program on a machine of its own, and looks after every operation whether the invariants hold.
-import { must } from '@siov/base';
+import { must, waitUntil } from '@siov/base';
+import type { Steps } from '@siov/base';
 import { cpuUp } from '@siov/irq';
 import { hostCounters } from '../host.ts';
 import { checkInvariants } from '../invariants/index.ts';
@@ -54,11 +55,30 @@ function look(seen: Violation[], subject: Subject): void {
 function run(machine: ProgramMachine, operation: Operation, seen: Violation[]): { readonly outcome: Outcome | null; readonly violations: readonly Violation[] } {
   try {
     const outcome = perform(machine, operation);
+    const turns = 'turns' in operation ? operation.turns : undefined;
+    machine.atRest = turns === undefined;
+    if (turns !== undefined) {
+      letOthersRun(machine, turns);
+      return { outcome, violations: [...seen, ...checkInvariants(machine.subject, 'between')] };
+    }
     machine.host.executor.settle();
     return { outcome, violations: [...seen, ...machine.unclean, ...twice(machine, operation), ...checkInvariants(machine.subject)] };
   } catch (error) {
     return { outcome: null, violations: [...seen, `${printOperation(operation)} throws ${error instanceof Error ? error.message : String(error)}`] };
   }
+}
+
+/** Every agent has so many turns: one that comes last counts them. */
+function letOthersRun(machine: ProgramMachine, turns: number): void {
+  const counter = { left: turns };
+  function* count(): Steps<void> {
+    while (counter.left > 0) {
+      counter.left -= 1;
+      yield { kind: 'poll', what: 'its next turn' };
+    }
+  }
+  machine.host.executor.spawn({ name: 'turns', layer: 'scenarios' }, count());
+  machine.run(waitUntil(`${turns} turns to be over`, () => counter.left === 0));
 }
 
 /** I8: the second of two disables changes nothing. */

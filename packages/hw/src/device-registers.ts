@@ -10,12 +10,13 @@ import type { DsaLayout, DsaProfile, RegisterWindow } from '@siov/datasheet';
 /** A declared register whose images keep their type on the way through. */
 export type Stored<N extends string, W extends Width> = StoredRegister & { readonly name: N; readonly width: W; readonly reset: Image<N, W> };
 
+/** Fields are declared, not defined: every interrupt reads them, and so each has one kind of value from the start. */
 export class DeviceRegisters {
-  readonly profile: DsaProfile;
-  readonly layout: DsaLayout;
-  readonly config: RegisterFile;
-  readonly bar0: RegisterFile;
-  readonly bar0Windows: readonly RegisterWindow[];
+  declare readonly profile: DsaProfile;
+  declare readonly layout: DsaLayout;
+  declare readonly config: RegisterFile;
+  declare readonly bar0: RegisterFile;
+  declare readonly bar0Windows: readonly RegisterWindow[];
   readonly configWindows: readonly RegisterWindow[] = configWindows();
 
   constructor(state: StatePort, name: string, profile: DsaProfile) {

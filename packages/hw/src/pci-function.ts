@@ -1,5 +1,5 @@
 // What config space says at the moment, as the rest of the device asks it. What every access and every interrupt asks is
-// kept as a word of flags beside the registers: whoever changes config space calls refresh().
+// kept as flags beside the registers: whoever changes config space calls refresh().
 import type { StatePort } from '@siov/base';
 import { ATSCTL, PASIDCTL, PCICMD, PMCSR, MSGCTL, PRICTL, PRSREQALLOC, PRSREQCAP } from '@siov/datasheet';
 import type { DeviceRegisters } from './device-registers.ts';
@@ -11,12 +11,12 @@ const FUNCTION_MASKED = 8;
 
 export class PciFunction {
   readonly #registers: DeviceRegisters;
-  /** One word of the flags above. */
-  readonly #flags: Uint32Array;
+  /** The flags above. */
+  readonly #now: { flags: number };
 
   constructor(state: StatePort, name: string, registers: DeviceRegisters) {
     this.#registers = registers;
-    this.#flags = state.words(`${name}/pci`, 1);
+    this.#now = state.record(`${name}/pci`, { flags: 0 });
     this.refresh();
   }
 
@@ -26,7 +26,7 @@ export class PciFunction {
     const command = config.get(PCICMD);
     const control = config.get(MSGCTL);
     const powered = PMCSR.powerState.get(config.get(PMCSR)) === 0;
-    this.#flags[0] =
+    this.#now.flags =
       (powered && PCICMD.memorySpaceEnable.get(command) === 1 ? MEMORY_SPACE : 0) |
       (powered && PCICMD.busMasterEnable.get(command) === 1 ? BUS_MASTER : 0) |
       (MSGCTL.enable.get(control) === 1 ? MSIX_ENABLED : 0) |
@@ -82,6 +82,6 @@ export class PciFunction {
   }
 
   #is(flag: number): boolean {
-    return ((this.#flags[0] ?? 0) & flag) !== 0;
+    return (this.#now.flags & flag) !== 0;
   }
 }

@@ -23,7 +23,8 @@ export const IR_FAULT = {
 } as const;
 
 // Every interrupt asks them: found once.
-const { Low, Source } = Irte;
+const { WORDS, Low, Source } = Irte;
+const RESERVED = VALIDATION.reserved;
 
 export interface InterruptFault {
   readonly reason: keyof typeof IR_FAULT;
@@ -64,7 +65,7 @@ export class InterruptRemapping {
     this.#trace = ports.trace;
     this.#vectors = vectors;
     this.#options = options;
-    this.#words = state.words('iommu/irte', this.#size * Irte.WORDS);
+    this.#words = state.words('iommu/irte', this.#size * WORDS);
     this.#state = state.record('iommu/ir-last-fault', { last: null as InterruptFault | null, strays: 0 });
     this.posted = new PostedInterrupts(state, 'iommu/posted', { raise: (cpu, vector) => this.#raise(cpu, vector) });
     this.#levels = new RemappingDomain(state, vectors, { words: this.#words, size: this.#size, posted: options.posted === false ? null : this.posted });
@@ -113,13 +114,13 @@ export class InterruptRemapping {
     if (index < 0) return this.#other(index, requesterId, addressHi, addressLo, data);
     if (index >= this.#size) return this.#fault('index-beyond-table', requesterId, index);
     const words = this.#words;
-    const at = index * Irte.WORDS;
+    const at = index * WORDS;
     const low = wordAt(words, at) as typeof Low.reset;
     if (Low.present.get(low) === 0) return this.#entryFault('entry-not-present', requesterId, index);
     const source = wordAt(words, at + 2) as typeof Source.reset;
     const validation = Source.validation.get(source);
     const isPosted = Low.posted.get(low) === 1;
-    if (validation === VALIDATION.reserved || (isPosted && this.#options.posted === false)) return this.#entryFault('reserved-entry-bits', requesterId, index);
+    if (validation === RESERVED || (isPosted && this.#options.posted === false)) return this.#entryFault('reserved-entry-bits', requesterId, index);
     if (!mayUse(validation, Source.qualifier.get(source), Source.sourceId.get(source), requesterId)) return this.#entryFault('source-id', requesterId, index);
     const vector = Low.vector.get(low);
     // The second word is all destination, or all address.
@@ -150,7 +151,7 @@ export class InterruptRemapping {
 
   /** A fault that the entry may keep quiet about (FPD). */
   #entryFault(reason: InterruptFault['reason'], requesterId: number, index: number): void {
-    if (Low.faultDisable.get(Low.image(wordAt(this.#words, index * Irte.WORDS))) === 0) this.#fault(reason, requesterId, index);
+    if (Low.faultDisable.get(Low.image(wordAt(this.#words, index * WORDS))) === 0) this.#fault(reason, requesterId, index);
   }
 
   #fault(reason: InterruptFault['reason'], requesterId: number, index: number | null): void {

@@ -40,6 +40,9 @@ export const Irte = {
 /** SVT. `bus`: the source id is a range of buses, first in bits 15:8, last in 7:0. */
 export const VALIDATION = { none: 0, requester: 1, bus: 2, reserved: 3 } as const;
 
+// Every interrupt asks: found once.
+const { none, requester, bus } = VALIDATION;
+
 /** Who may send the interrupt. */
 export interface IrteSource {
   readonly sourceId: number;
@@ -49,11 +52,11 @@ export interface IrteSource {
 
 /** Whether a request of `requesterId` may use an entry with these fields (VT-d 5.1.4). A reserved validation: nobody may. */
 export function mayUse(validation: number, qualifier: number, sourceId: number, requesterId: number): boolean {
-  if (validation === VALIDATION.none) return true;
-  if (validation === VALIDATION.bus) return requesterId >>> 8 >= sourceId >>> 8 && requesterId >>> 8 <= (sourceId & 0xff);
+  if (validation === none) return true;
+  if (validation === bus) return requesterId >>> 8 >= sourceId >>> 8 && requesterId >>> 8 <= (sourceId & 0xff);
   // SQ 1 leaves bit 2 out, 2 bits 2:1, 3 bits 2:0.
   const ignored = 7 & ~(7 >>> qualifier);
-  return validation === VALIDATION.requester && (requesterId & ~ignored) === (sourceId & ~ignored);
+  return validation === requester && (requesterId & ~ignored) === (sourceId & ~ignored);
 }
 
 export function writeRemapped(words: Uint32Array, index: number, source: IrteSource, target: { readonly cpu: number; readonly vector: number }): void {

@@ -112,16 +112,17 @@ export interface DescState {
   spuriousDeferred: boolean;
 }
 
+/** Fields are declared, not defined: every interrupt reads them, and so each has one kind of value from the start. */
 export class IrqDesc {
   /** The kernel it belongs to. */
-  readonly core: IrqCore;
-  readonly virq: number;
-  readonly lock: Lock;
+  declare readonly core: IrqCore;
+  declare readonly virq: number;
+  declare readonly lock: Lock;
   /** Serialises requesting and freeing, which wait and so cannot hold {@link lock} throughout (request_mutex). */
-  readonly requestMutex: Lock;
-  readonly state: DescState;
+  declare readonly requestMutex: Lock;
+  declare readonly state: DescState;
   /** Events counted for /proc/interrupts, by CPU. */
-  readonly counts: Uint32Array;
+  declare readonly counts: Uint32Array;
 
   constructor(core: IrqCore, virq: number) {
     const { state } = core.ports;

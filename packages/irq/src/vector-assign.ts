@@ -20,10 +20,11 @@ export interface VectorCpu {
   readonly irqs: Uint32Array;
 }
 
+/** Fields are declared, not defined: every interrupt reads them, and so each has one kind of value from the start. */
 export class VectorAssigner {
-  readonly core: IrqCore;
-  readonly matrix: VectorMatrix;
-  readonly cpus: readonly VectorCpu[];
+  declare readonly core: IrqCore;
+  declare readonly matrix: VectorMatrix;
+  declare readonly cpus: readonly VectorCpu[];
 
   constructor(core: IrqCore, matrix: VectorMatrix, cpus: readonly VectorCpu[]) {
     this.core = core;

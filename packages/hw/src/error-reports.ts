@@ -4,6 +4,7 @@ import type { Steps } from '@siov/base';
 import { COMPLETION_RECORD_SIZE, COMPLETION_STATUS, encodeEventLogEntry, EVENT_LOG_STATUS, EventLogEntry0, EventLogEntry1, SOFTWARE_ERROR } from '@siov/datasheet';
 import type { DeviceRegisters } from './device-registers.ts';
 import type { EventLog, Reporter } from './event-log.ts';
+import { whoAndWhat } from './software-errors.ts';
 import type { SoftwareError, SoftwareErrors } from './software-errors.ts';
 
 /** What only an entry of the log has room for. */
@@ -46,20 +47,13 @@ export class ErrorReports {
   }
 }
 
-function encode({ error, wq, descriptor, batchIndex, batchId, invalidFlags, handle, fault, record }: LoggedError, size: number): Uint8Array {
+function encode(logged: LoggedError, size: number): Uint8Array {
+  const { error, batchIndex, batchId, invalidFlags, handle, fault, record } = logged;
   const info = ABOUT_COMPLETION.has(error) ? handle : invalidFlags;
   const word0 = EventLogEntry0.of({
-    error,
-    wqIndexValid: wq === undefined ? 0 : 1,
-    wqIndex: wq ?? 0,
-    descriptorValid: descriptor === undefined ? 0 : 1,
-    operation: descriptor?.operation ?? 0,
-    pasid: descriptor?.pasid ?? 0,
-    priv: descriptor?.priv === true ? 1 : 0,
-    batchMember: batchIndex === undefined ? 0 : 1,
+    ...whoAndWhat(logged),
     batchId: batchId ?? 0,
     errorInfoValid: info === undefined ? 0 : 1,
-    faultWrite: fault?.write === true ? 1 : 0,
   });
   const word1 = EventLogEntry1.of({ batchIndex: batchIndex ?? 0, errorInfo: info ?? 0 });
   const image = ABOUT_COMPLETION.has(error) ? record : undefined;

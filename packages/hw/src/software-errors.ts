@@ -50,9 +50,12 @@ function infoOf({ error, invalidFlags, handle }: SoftwareError): number | undefi
 }
 
 function firstWord(each: SoftwareError): typeof SWERROR0.reset {
-  const { error, wq, descriptor, batchIndex, fault } = each;
-  return SWERROR0.of({
-    valid: 1,
+  return SWERROR0.of({ valid: 1, ...whoAndWhat(each), errorInfoValid: infoOf(each) === undefined ? 0 : 1 });
+}
+
+/** The fields that SWERROR and entries of the event log have in common. */
+export function whoAndWhat({ error, wq, descriptor, batchIndex, fault }: SoftwareError) {
+  return {
     error,
     wqIndexValid: wq === undefined ? 0 : 1,
     wqIndex: wq ?? 0,
@@ -61,7 +64,6 @@ function firstWord(each: SoftwareError): typeof SWERROR0.reset {
     pasid: descriptor?.pasid ?? 0,
     priv: descriptor?.priv === true ? 1 : 0,
     batchMember: batchIndex === undefined ? 0 : 1,
-    errorInfoValid: infoOf(each) === undefined ? 0 : 1,
     faultWrite: fault?.write === true ? 1 : 0,
-  });
+  };
 }

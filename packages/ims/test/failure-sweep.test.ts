@@ -98,7 +98,8 @@ describe('R6: every failure is clean', () => {
     expect(run.uncovered(ims, [array.storage, queue.storage, queue.chip, queue.domain])).toEqual({ missing: [], unknown: ['requestIrq'] });
   });
 
-  test('every resource was refused', () => {
+  // It reads the sources, which are not what they were where a mutation run changes them.
+  test.skipIf(process.env['STRYKER_MUTATOR_WORKER'] !== undefined)('every resource was refused', () => {
     expect(run.neverRefused(resourcesAskedIn(new URL('../src/', import.meta.url)))).toEqual([]);
   });
 

@@ -24,3 +24,21 @@ export const SUITES = ['packages/*/src/testing*.ts', 'packages/*/src/*-contract.
 export const BRANCHES_WANTED = 95;
 /** Per cent of mutants that tests find, in each package. */
 export const MUTANTS_WANTED = 85;
+
+/** A package, or a file, a pattern of files or a folder of it: what is mutated; the tests are the package's in any case. */
+export interface Part extends Measured {
+  readonly part: string;
+}
+
+/** The parts that are meant; all packages when none is named. */
+export function choose(wanted: readonly string[]): { chosen: Part[]; unknown: string[] } {
+  const of = (path: string) => MEASURED.find((each) => path === each.path || path.startsWith(`${each.path}/src/`));
+  const named = wanted.length === 0 ? MEASURED.map(({ path }) => path) : wanted;
+  return {
+    chosen: named.flatMap((part) => {
+      const measured = of(part);
+      return measured === undefined ? [] : [{ ...measured, part }];
+    }),
+    unknown: named.filter((part) => of(part) === undefined),
+  };
+}

@@ -5,7 +5,7 @@ import { availableParallelism } from 'node:os';
 import { relative } from 'node:path';
 import { Stryker } from '@stryker-mutator/core';
 import { SUITES } from './measured.ts';
-import type { Measured } from './measured.ts';
+import type { Part } from './measured.ts';
 import type { Mutant } from './mutant.ts';
 import { textAt } from './mutant.ts';
 
@@ -18,12 +18,12 @@ export const SLOW_TESTS = 'SIOV_MUTATION_SLOW';
  * Mutates a copy of the workspace in the current directory; the sources themselves are not touched. Throws when the tests
  * fail without any change.
  */
-export async function mutate({ path, tests, slow }: Measured): Promise<Mutant[]> {
+export async function mutate({ path, part, tests, slow }: Part): Promise<Mutant[]> {
   process.env[TEST_FOLDERS] = tests.join(',');
   process.env[SLOW_TESTS] = slow.join(',');
   // By address: from the root of the workspace, where Stryker runs, it cannot be found by name.
   const plugins = [import.meta.resolve('@stryker-mutator/vitest-runner')];
-  const stryker = new Stryker({ configFile: 'tooling/quality/stryker.json', plugins, mutate: [`${path}/src/**/*.ts`, ...SUITES.map((suite) => `!${suite}`)], concurrency: availableParallelism() });
+  const stryker = new Stryker({ configFile: 'tooling/quality/stryker.json', plugins, mutate: [part === path ? `${path}/src/**/*.ts` : part.endsWith('.ts') ? part : `${part}/**/*.ts`, ...SUITES.map((suite) => `!${suite}`)], concurrency: availableParallelism() });
   const results = await stryker.runMutationTest();
   return results.map(({ fileName, location, mutatorName, replacement, status }) => ({
     file: relative(process.cwd(), fileName),

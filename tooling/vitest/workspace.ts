@@ -24,6 +24,8 @@ export default defineConfig({
           exclude: [GUEST, '**/node_modules/**'],
           isolate: false,
           pool: 'forks',
+          // Against hanging only: a machine that does other things as well makes tests slow, not wrong.
+          testTimeout: 60_000,
         },
       },
       {

@@ -84,7 +84,7 @@ export class Completion {
       yield writingRecord;
       if (inFlight.stoppedForGood(work.engine)) return 'reset';
       const address = BigInt.asUintN(64, completionRecord + BigInt(from));
-      const written = yield* dma.write(work.submitter.pasid, address, bytes.subarray(from, to));
+      const written = yield* dma.write(work.submitter.pasid, address, bytes.subarray(from, to), work.submitter.priv);
       if (!written.ok) return { status: RECORD_FAULT, fault: { address: completionRecord, write: true } };
     }
     return outcome;

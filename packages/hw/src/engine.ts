@@ -108,7 +108,7 @@ export class Engine {
       const address = BigInt.asUintN(64, batch.descriptor.source + BigInt(completed * DESCRIPTOR_SIZE));
       yield fetchingMember;
       if (inFlight.stopped(this.#engine)) return undefined;
-      if (!(yield* dma.read(batch.submitter.pasid, address, bytes)).ok) {
+      if (!(yield* dma.read(batch.submitter.pasid, address, bytes, batch.submitter.priv)).ok) {
         return { status: COMPLETION_STATUS.BATCH_LIST_FAULT, completed, membersLogged, fault: { address, write: false } };
       }
       const member = batchMember(batch, bytes, completed, membersLogged);

@@ -69,11 +69,11 @@ export class EventLog {
     const { registers, dma } = this.#parts;
     yield appending;
     if (reporter.gone()) return 'gone';
-    const { pasidEnable, base } = EVLCFG0.decode(registers.get(EVLCFG0));
+    const { pasidEnable, priv, base } = EVLCFG0.decode(registers.get(EVLCFG0));
     const { size, pasid } = EVLCFG1.decode(registers.get(EVLCFG1));
     const tail = EVLSTATUS.tail.get(registers.get(EVLSTATUS));
     const address = base * 4096n + BigInt(tail * entry.length);
-    const written = yield* dma.write(pasidEnable === 1 ? pasid : null, address, entry);
+    const written = yield* dma.write(pasidEnable === 1 ? pasid : null, address, entry, priv === 1);
     if (reporter.gone()) return 'gone';
     if (!written.ok) return 'lost';
     registers.set(EVLSTATUS, EVLSTATUS.tail.set(registers.get(EVLSTATUS), (tail + 1) % size));

@@ -21,7 +21,7 @@ export interface MoveParts {
 /** Undefined: stopped on the way; some of the data may have been written. */
 export function* memoryMove(parts: MoveParts, work: Work): Steps<Outcome | undefined> {
   const { source, destination, size } = work.descriptor;
-  const { pasid } = work.submitter;
+  const { pasid, priv } = work.submitter;
   // From high to low where the start of the source would be overwritten before it was read.
   const down = destination > source && overlap(source, destination, size);
   const buffer = new Uint8Array(Math.min(size, PAGE));
@@ -34,9 +34,9 @@ export function* memoryMove(parts: MoveParts, work: Work): Steps<Outcome | undef
     const fault = (address: bigint, write: boolean) => faulted(parts, work, { completed: done, result: down ? 1 : 0, fault: { address, write } });
     yield moving;
     if (parts.inFlight.stopped(work.engine)) return undefined;
-    if (!(yield* parts.dma.read(pasid, from, chunk)).ok) return fault(from, false);
+    if (!(yield* parts.dma.read(pasid, from, chunk, priv)).ok) return fault(from, false);
     if (parts.inFlight.stopped(work.engine)) return undefined;
-    if (!(yield* parts.dma.write(pasid, to, chunk)).ok) return fault(to, true);
+    if (!(yield* parts.dma.write(pasid, to, chunk, priv)).ok) return fault(to, true);
     done += length;
   }
   return { status: COMPLETION_STATUS.SUCCESS };

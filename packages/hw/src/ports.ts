@@ -3,10 +3,13 @@ import type { Result, StatePort, Steps, Trace } from '@siov/base';
 
 /** The device's way to memory. Addresses are bus addresses, 64 bits; whoever is behind it translates and checks them. */
 export interface DmaPort {
-  /** Fills `into`; `pasid` null: a request without PASID. `EFAULT`: no translation, or no permission. */
-  read(pasid: number | null, address: bigint, into: Uint8Array): Steps<Result<void, 'EFAULT'>>;
+  /**
+   * Fills `into`; `pasid` null: a request without PASID. `privileged`: with the rights of the kernel (PR of the PASID
+   * prefix). `EFAULT`: no translation, or no permission.
+   */
+  read(pasid: number | null, address: bigint, into: Uint8Array, privileged: boolean): Steps<Result<void, 'EFAULT'>>;
   /** Writes `from`; errors as {@link read}. An aligned write of 8 bytes must become visible at once. */
-  write(pasid: number | null, address: bigint, from: Uint8Array): Steps<Result<void, 'EFAULT'>>;
+  write(pasid: number | null, address: bigint, from: Uint8Array, privileged: boolean): Steps<Result<void, 'EFAULT'>>;
 }
 
 /** Where messages go. */

@@ -81,7 +81,9 @@ export class RemappingTables {
     const first = target.type === 'first-level';
     const page = pageOf(target.address);
     const supervisor = Number(target.supervisor);
-    table[at + 4] = PasidEntry.FirstLevel.of(first ? { supervisor, writeProtect: supervisor, firstLevel: page } : {});
+    // Through a second level anybody's requests go, privileged or not: its addresses are those of a guest
+    // (intel_pasid_setup_second_level(), from memory of the kernel source).
+    table[at + 4] = PasidEntry.FirstLevel.of(first ? { supervisor, writeProtect: supervisor, firstLevel: page } : { supervisor: 1 });
     table[at + 2] = PasidEntry.Domain.of({ domainId: target.domainId, pageWalkSnoop: 1 });
     table[at] = PasidEntry.Low.of({
       present: 1,

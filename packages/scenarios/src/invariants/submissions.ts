@@ -61,9 +61,9 @@ export class Submissions {
       if (member && bytes.length === DESCRIPTOR_SIZE) this.#submitted(bytes, pasid);
     };
     return {
-      write: (pasid, address, from) => port.write(pasid, address, from),
-      *read(pasid, address, into) {
-        const result = yield* port.read(pasid, address, into);
+      write: (pasid, address, from, privileged) => port.write(pasid, address, from, privileged),
+      *read(pasid, address, into, privileged) {
+        const result = yield* port.read(pasid, address, into, privileged);
         if (result.ok) fetched(pasid, address, into);
         return result;
       },

@@ -4,7 +4,7 @@ import { fail, ok } from '@siov/base';
 import type { Result } from '@siov/base';
 import type { Device, PasidWitness } from '@siov/device';
 import type { IrqCore, IrqDomain, MsiAllocInfo } from '@siov/irq';
-import { noLonger, noPasid, notTheirs } from './entry-ids.ts';
+import { noLonger, notTheirs } from './entry-ids.ts';
 import type { IdSource } from './entry-ids.ts';
 import type { ProgrammingPoint } from './entry-life.ts';
 import { ImsDomain } from './ims-domain.ts';
@@ -70,7 +70,6 @@ function checked(parts: ImsParts, { id = 'cookie', program = 'startup' }: Checke
     /** What R5 asks of the chip's allocation callback, before anything is taken. */
     validate(device, witness) {
       if (witness.device !== device) return notTheirs(device.name, witness);
-      if (id === 'device' && !device.iommu.valid) return noPasid(device.name);
       return witness.valid ? ok() : noLonger(device.name, witness);
     },
     ended() {},

@@ -171,6 +171,26 @@ describe('a domain', () => {
     expect([state.changes(before), pf.submitters.unchecked]).toEqual([[], 0]);
   });
 
+  test.each([1, 65536])('of %s entries is made, and hands all of them out', (size) => {
+    const { core, pf, parent, storage } = makeMachine();
+    const created = createImsDomain(core, pf, parent, { ...storage, size }, { validatePasid: false });
+    expect(created.ok && created.value.slots.end).toBe(size);
+  });
+
+  test('says what was wrong with which value', () => {
+    const state = new ObservedState();
+    const { core, pf, parent, storage } = makeMachine({ state });
+    const make = (size: number) => createImsDomain(core, pf, parent, { ...storage, size }, { validatePasid: false });
+    expect(make(0)).toMatchObject({ message: 'dsa0: a message store of 0 entries is no domain of 1..65536' });
+    state.refuse(1);
+    expect(make(4)).toMatchObject({ message: 'dsa0: no memory for an IMS domain' });
+    const host = makeHost();
+    const mdev = host.mdev(1);
+    expect(attachIms(host.core, mdev.device, host.domain, 'secondary')).toMatchObject({ errno: 'EEXIST', message: 'mdev0 has an IMS domain already' });
+    allocate(host, mdev, 0);
+    expect(host.domain.destroy()).toMatchObject({ errno: 'EBUSY', message: 'IR-IMS-dsa0: 1 interrupts are allocated' });
+  });
+
   test('below a level that does not support message stores (the vectors without remapping) is EINVAL', () => {
     const { core, pf, vectors, storage } = makeMachine();
     const made = createImsDomain(core, pf, vectors.domain, storage, { validatePasid: true });

@@ -129,7 +129,7 @@ export class IrqCore {
 
   /** generic_handle_irq() on `cpu`: runs the interrupt's flow handler, at once where nothing has to wait. */
   handleIrq(virq: number, cpu: number): MaybeSteps<void> {
-    const desc = this.#byVirq[virq];
+    const desc = this.atOnce ? this.#byVirq[virq] : this.#descs.get(virq);
     return desc?.state.flow?.handle(desc, cpu);
   }
 }

@@ -83,8 +83,8 @@ export interface AllocationMachine {
 
 /** Room for `size` interrupts of one device, whose message table is plain memory. */
 export function allocationMachine(size: number): AllocationMachine {
-  // Every allocated interrupt holds a reservation for one of the 172 vectors a CPU gives to devices.
-  const kernel = makeKernel(Math.ceil(size / 172), size + 16);
+  // Always the same CPUs: what is allocated needs no vector until it is requested.
+  const kernel = makeKernel(2, size + 16);
   const port = memoryPort(new Uint32Array((size * IMS_ENTRY_SIZE) / 4));
   const device = new PciDevice('dev0', { state: kernel.ports.state, requesterId: REQUESTER_ID, resources: { config: port, bars: {} } });
   const store = messageStore(kernel, device, { port, offset: 0, size });

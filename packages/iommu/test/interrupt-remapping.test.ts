@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import fc from 'fast-check';
-import { ModelError, noTrace, recordTrace } from '@siov/base';
+import { ModelError, recordTrace } from '@siov/base';
 import type { TraceEvent } from '@siov/base';
 import { ObservedState } from '@siov/base/testing';
 import { cpuMask, freeIrq, irqSetAffinity, requestIrq } from '@siov/irq';
 import type { MsiMsg } from '@siov/irq';
-import { composeRemappableMsg, InterruptRemapping, irteText, IR_FAULT, VALIDATION, writePosted, writeRemapped } from '../src/index.ts';
+import { composeRemappableMsg, irteText, IR_FAULT, VALIDATION } from '../src/index.ts';
 import type { InterruptFault, RemappedEntry } from '../src/index.ts';
 import { outcome, RID, value } from './machine.ts';
 import { remapped, withTable } from './remapped.ts';
@@ -220,36 +220,5 @@ describe('InterruptRemapping', () => {
       const reached = index + data;
       expect(handled).toEqual(reached < 3 && requesterId === RID ? [`dsa0 ${reached}`] : []);
     }));
-  });
-});
-
-describe('the way of an interrupt', () => {
-  /** Vectors that only count what is raised: what is measured is the remapping alone. */
-  function raiser() {
-    const { vectors, state } = remapped();
-    let raised = 0;
-    const counting = { domain: vectors.domain, raise: () => { raised += 1; }, targetOf: () => ({ cpu: 0, vector: 0x41 }), scheduleCleanup() {} };
-    return { state, counting, raised: () => raised };
-  }
-
-  test.each([['to the host', false], ['posted', true]])('allocates nothing: %s', (_what, toGuest) => {
-    const { table, state } = withTable();
-    const { counting, raised } = raiser();
-    const remapping = new InterruptRemapping({ state, trace: noTrace }, counting, { size: 8 });
-    const descriptor = value(remapping.posted.alloc());
-    const source = { sourceId: RID, qualifier: 0, validation: VALIDATION.requester };
-    if (toGuest) writePosted(table(), 3, source, { descriptor: descriptor.address, vector: 0xff });
-    else writeRemapped(table(), 3, source, { cpu: 0, vector: 0x41 });
-    const { addressLo } = composeRemappableMsg(3);
-    const rounds = 10_000;
-    const grown: number[] = [];
-    for (let round = 0; round < 60; round++) {
-      const before = process.memoryUsage().heapUsed;
-      for (let each = 0; each < rounds; each++) remapping.message(RID, 0, addressLo, 0);
-      grown.push(process.memoryUsage().heapUsed - before);
-    }
-    expect([raised(), descriptor.pending]).toEqual([toGuest ? 1 : 60 * rounds, toGuest]);
-    // The median of the later rounds; the smallest object is 16 bytes, one an interrupt would be 160,000.
-    expect(grown.slice(20).sort((a, b) => a - b)[20]).toBeLessThan(40_000);
   });
 });

@@ -13,7 +13,7 @@ const own = (path: string, slow: readonly string[] = []): Measured => ({ path, t
 
 export const MEASURED: readonly Measured[] = [
   own('packages/irq', ['msi-scale', 'hot-path', 'random-programs', 'readme']),
-  own('packages/iommu'),
+  own('packages/iommu', ['hot-path']),
   own('packages/ims'),
 ];
 

@@ -3,6 +3,7 @@
 import { fail, ok } from '@siov/base';
 import type { Result } from '@siov/base';
 import type { Device, PasidWitness } from '@siov/device';
+import { MSI_MAX_HWSIZE } from '@siov/irq';
 import type { IrqCore, IrqDomain, MsiAllocInfo } from '@siov/irq';
 import { noLonger, notTheirs } from './entry-ids.ts';
 import type { IdSource } from './entry-ids.ts';
@@ -11,12 +12,15 @@ import { ImsDomain } from './ims-domain.ts';
 import type { ImsParts } from './ims-domain.ts';
 import type { ImsStorage } from './storage.ts';
 
-/** Whether entries check a PASID is each domain's choice (R1). These do: only the PASID they hold may use them: the only kind once others than the host kernel can submit (R3). */
+/**
+ * Entries that only the PASID they hold may use. Whether entries check is each domain's own choice (R1); once others than
+ * the host kernel can submit, this is the only one (R3).
+ */
 export interface CheckedOptions {
   readonly validatePasid: true;
   /**
    * Where an entry's PASID is from. `cookie`, unless said: the witness its interrupt is allocated with. `device`: the
-   * device's record in IOMMU management at the time the entry is programmed (R10), whatever witness was brought.
+   * device's record in IOMMU management at the time the entry is programmed (R10), whichever of its witnesses was brought.
    */
   readonly id?: IdSource;
   /** When the entry gets it; `startup` unless said. What an owner of the interrupt sees is the same (R11). */
@@ -27,9 +31,6 @@ export interface CheckedOptions {
 export interface UncheckedOptions {
   readonly validatePasid: false;
 }
-
-/** MSI_MAX_INDEX + 1 (include/linux/msi.h; from memory of the kernel source, not looked up). */
-const MAX_ENTRIES = 65536;
 
 type Errno = 'EINVAL' | 'ENOMEM';
 
@@ -59,7 +60,7 @@ function checkParts({ core, owner, parent, storage }: ImsParts): Result<void, Er
   const { size } = storage;
   const { msiParent } = parent.options;
   if (msiParent !== undefined && !msiParent.supportedFlags.pciIms) return fail('EINVAL', `${parent.name} supports no message stores in devices`);
-  if (!(size >= 1 && size <= MAX_ENTRIES)) return fail('EINVAL', `${owner.name}: a message store of ${size} entries is no domain of 1..${MAX_ENTRIES}`);
+  if (!(size >= 1 && size <= MSI_MAX_HWSIZE)) return fail('EINVAL', `${owner.name}: a message store of ${size} entries is no domain of 1..${MSI_MAX_HWSIZE}`);
   return core.ports.state.grant('ims_data') ? ok() : fail('ENOMEM', `${owner.name}: no memory for an IMS domain`);
 }
 

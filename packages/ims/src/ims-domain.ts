@@ -1,6 +1,6 @@
 // The IMS domain of a physical function: one store, one domain, shared by the function's virtual devices (R26).
 import { fail, ok } from '@siov/base';
-import type { Result, Steps } from '@siov/base';
+import type { Result } from '@siov/base';
 import type { Device, PasidWitness } from '@siov/device';
 import { MsiDomain } from '@siov/irq';
 import type { IrqCore, IrqDomain, MsiAllocInfo } from '@siov/irq';
@@ -51,8 +51,7 @@ export class ImsDomain<C extends PasidWitness | null> extends MsiDomain<C> {
         if (!isPartOf(device, owner)) return fail('EINVAL', `${device.name} is no part of ${owner.name}, whose entries these are`);
         return rules.validate(device, cookie);
       },
-      // Its ENOSPC is one of an allocation's codes; the hook's type does not list it.
-      prepareDesc: (desc) => life.prepare(desc) as Steps<Result<void, 'EINVAL'>>,
+      prepareDesc: (desc) => life.prepare(desc),
       freeDesc: (desc) => life.free(desc),
       activate: (desc) => life.activate(desc),
       deactivate: (desc) => life.deactivate(desc),

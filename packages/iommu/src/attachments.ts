@@ -94,7 +94,7 @@ export class Attachments {
     const { device, pasid } = attachment;
     if (!this.#state.grant('dev_pasid_info')) return fail('ENOMEM', `${device.name}: no memory for its attachment with PASID ${pasid}`);
     const before = attachment.state.domain;
-    const written = this.#write(attachment.device.requesterId, attachment.pasid, domain);
+    const written = this.#write(device.requesterId, pasid, domain);
     if (!written.ok) return written;
     this.#domains.release(before);
     attachment.state.domain = domain;

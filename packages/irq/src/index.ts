@@ -42,6 +42,7 @@ export type { MsiFreeErrno } from './msi-free.ts';
 export type { VectorTarget } from './msi-message.ts';
 export { composeVectorMsg, MSI_ADDRESS_BASE, parseDmarMsg, parseVectorMsg } from './msi-message.ts';
 export type { MsiParentOps } from './msi-parent.ts';
+export { MSI_MAX_HWSIZE } from './msi-types.ts';
 export type { MsiAllocInfo, MsiChip, MsiDesc, MsiDomainTemplate, MsiFlags, VectorAllocInfo } from './msi-types.ts';
 export type { MsixEnabled, MsixEnableErrno, MsixErrno, MsixVectorOptions, MsixVectors } from './pci-msix.ts';
 export { pciAllocIrqVectors, pciEnableMsix, pciMsixAllocIrqAt, pciMsixFreeIrq } from './pci-msix.ts';

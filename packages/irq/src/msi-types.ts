@@ -75,7 +75,7 @@ export interface MsiDomainTemplate<in C> {
   /** May refuse the allocation, before anything is taken (R5, R24). */
   validate?(device: Device, cookie: C): Result<void, 'EINVAL'>;
   /** The chip's turn at a slot just taken, before any interrupt is allocated for it: reset it. What it took it undoes when it fails. */
-  prepareDesc?(desc: MsiDesc<C>): Steps<Result<void, 'EINVAL' | 'EBUSY' | 'ENOMEM'>>;
+  prepareDesc?(desc: MsiDesc<C>): Steps<Result<void, 'EINVAL' | 'EBUSY' | 'ENOMEM' | 'ENOSPC'>>;
   /** The interrupt is gone; the slot is given back after this. The counterpart of {@link prepareDesc}. */
   freeDesc?(desc: MsiDesc<C>): Steps<void>;
   /** What held at allocation may have ended. Asked when the hierarchy is activated, before the message is written. */

@@ -1,5 +1,5 @@
 // Giving interrupts their vectors, moving them and taking them back (arch/x86/kernel/apic/vector.c). Nothing here waits.
-import { fail, ok } from '@siov/base';
+import { fail, ModelError, ok } from '@siov/base';
 import type { Result } from '@siov/base';
 import type { IrqCore } from './core.ts';
 import { cpuMask, hasCpu, lowestCpu } from './cpu-mask.ts';
@@ -34,7 +34,7 @@ export class VectorAssigner {
 
   at(cpu: number): VectorCpu {
     const found = this.cpus[cpu];
-    if (found === undefined) throw new RangeError(`CPU ${cpu} is not one of ${this.cpus.length}`);
+    if (found === undefined) throw new ModelError(`CPU ${cpu} is not one of ${this.cpus.length}`);
     return found;
   }
 

@@ -5,7 +5,7 @@ import type { FlowHandler } from '../chip.ts';
 import type { IrqDesc } from '../desc.ts';
 import { eoiIrq } from '../hierarchy.ts';
 import { checkIrqResend } from '../resend.ts';
-import { countEvent, Flow, flowHandler, whileInProgress } from './flow.ts';
+import { enterAtRest, Flow, flowHandler, whileInProgress } from './flow.ts';
 import type { Entry } from './flow.ts';
 import { maskIrq, unmaskIrq } from './mask.ts';
 import { settled } from './settled.ts';
@@ -32,14 +32,7 @@ class FasteoiFlow extends Flow {
       if (entry === 'leave' && state.resendWhenInProgress) state.pending = true;
       return entry;
     }
-    state.replay = false;
-    state.waiting = false;
-    if (state.disabled || state.actions.length === 0) {
-      state.pending = true;
-      return 'leave';
-    }
-    countEvent(desc, cpu);
-    return 'handle';
+    return enterAtRest(desc, cpu);
   }
 
   /** Masked when nobody wants it; when it is only being handled elsewhere, just ended. */

@@ -64,6 +64,19 @@ export function countEvent({ counts }: IrqDesc, cpu: number): void {
   counts[cpu] = (counts[cpu] as number) + 1;
 }
 
+/** For flows that look only then: the actions do not run, so it is handled if anybody wants it, and latched if not. */
+export function enterAtRest(desc: IrqDesc, cpu: number): Entry {
+  const { state } = desc;
+  state.replay = false;
+  state.waiting = false;
+  if (state.disabled || state.actions.length === 0) {
+    state.pending = true;
+    return 'leave';
+  }
+  countEvent(desc, cpu);
+  return 'handle';
+}
+
 function* handleSteps(flow: Flow, desc: IrqDesc, cpu: number): Steps<void> {
   for (;;) {
     const entry = yield* desc.lock.with(enter(flow, desc, cpu));

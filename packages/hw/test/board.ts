@@ -43,6 +43,8 @@ export class Board {
   readonly accesses: { pasid: number | null; write: boolean; address: bigint; length: number }[] = [];
   /** Accesses to memory that were not answered yet. */
   outstanding = 0;
+  /** Whether each access to memory had the rights of the kernel. */
+  readonly privileged: boolean[] = [];
   readonly events: TraceEvent[] = [];
   readonly device: DsaFunction;
   readonly profile: DsaProfile;
@@ -53,7 +55,10 @@ export class Board {
   constructor(profile: DsaProfile = DSA_SPR, agents: 'agents' | 'none' = 'agents', options: DsaOptions & { state?: StatePort } = {}) {
     this.profile = profile;
     const trace = recordTrace(this.executor, () => 0, (event) => this.events.push(event));
-    const dma = (write: boolean) => (pasid: number | null, address: bigint, bytes: Uint8Array) => this.#dma(write, pasid, address, bytes);
+    const dma = (write: boolean) => (pasid: number | null, address: bigint, bytes: Uint8Array, privileged: boolean) => {
+      this.privileged.push(privileged);
+      return this.#dma(write, pasid, address, bytes);
+    };
     this.device = new DsaFunction('dsa0', profile, {
       state: options.state ?? plainState,
       trace,

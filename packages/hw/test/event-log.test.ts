@@ -221,6 +221,7 @@ describe('an entry', () => {
     const board = logging({ pasid }, { pasid: 7, priv: true });
     fail(board);
     expect(board.accesses).toEqual([{ pasid, write: true, address: LOG, length: 64 }]);
+    expect(board.privileged).toEqual([pasid !== null]);
   });
 
   test.each([[1, 64], [2, 128], [3, 256]])('takes as many bytes as GENCAP says (%i: %i)', (support, bytes) => {

@@ -250,6 +250,12 @@ describe('batch', () => {
     expect(new Set(board.accesses.map(({ pasid }) => pasid))).toEqual(new Set([7]));
   });
 
+  test.each([true, false])('the list, the data and the records are reached with the rights of the submitter: privileged %s', (priv) => {
+    const board = new Board().powerOn({ pasids: true }).enable({ pasid: 7, priv });
+    expect(batch(board, [member(0), member(1)]).status).toBe(S.SUCCESS);
+    expect([board.privileged.length > 6, new Set(board.privileged)]).toEqual([true, new Set([priv])]);
+  });
+
   test('a member without a record of its own tells SWERROR its place', () => {
     const board = ready();
     batch(board, [member(0), { opcode: OPCODE.NOOP, flags: 0x20 }]);

@@ -62,6 +62,17 @@ describe('a mediated device', () => {
     expect(counters()).toEqual(before);
   });
 
+  test('R3: while it is there its portals are not the host kernel’s alone, and no interrupt domain may do without checks', () => {
+    const { driver, device, mdev, run } = makeVirtual();
+    expect([device.submitters.portals, device.submitters.skipChecks()]).toMatchObject([1, { errno: 'EPERM' }]);
+    expect(run(driver.mdevs.create(MDEV_TYPE)).ok).toBe(false);
+    expect(device.submitters.portals).toBe(1);
+    run(driver.mdevs.remove(mdev));
+    expect([device.submitters.portals, device.submitters.skipChecks().ok]).toEqual([0, true]);
+    expect(run(driver.mdevs.create(MDEV_TYPE))).toMatchObject({ errno: 'ENODEV' });
+    expect(device.submitters.portals).toBe(0);
+  });
+
   test('R4: is refused by an IOMMU without scalable mode, and the queue stays free', () => {
     const host = makeHost({ scalable: false });
     const driver = host.probe();

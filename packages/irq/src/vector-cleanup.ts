@@ -33,26 +33,18 @@ export class VectorCleanup {
   /** The first interrupt has arrived on the new vector. At once where the old CPU is offline. */
   schedule(data: ApicData): void {
     const { core } = this.#vectors;
-    const list = this.#lists[data.prevCpu];
     data.moveInProgress = false;
-    if (list === undefined || !hasCpu(core.online, data.prevCpu)) {
+    if (!hasCpu(core.online, data.prevCpu)) {
       this.#vectors.freeMoved(data);
       return;
     }
+    const list = this.#lists[data.prevCpu] as CleanupList;
     data.cleanupPending = true;
     list.moved = [...list.moved, data.virq];
     if (list.armed) return;
     list.armed = true;
     list.expires = core.ports.clock.now() + TICK;
     core.ports.spawn({ name: `vector_cleanup/${data.prevCpu}`, layer: 'irq' }, this.#timer(data.prevCpu, list));
-  }
-
-  /** The CPU is going: what waits there is freed now (lapic_offline()). */
-  flush(cpu: number): void {
-    const list = this.#lists[cpu];
-    if (list === undefined) return;
-    for (const virq of list.moved) this.#free(virq, cpu);
-    list.moved = [];
   }
 
   *#timer(cpu: number, list: CleanupList): Steps<void> {
@@ -68,10 +60,10 @@ export class VectorCleanup {
 
   #isRequested(virq: number, cpu: number): boolean {
     const data = this.#dataOf(virq);
-    return data?.cleanupPending === true && data.prevCpu === cpu && this.#vectors.cpus[cpu]?.apic.requested(data.prevVector) === true;
+    return data?.cleanupPending === true && data.prevCpu === cpu && this.#vectors.at(cpu).apic.requested(data.prevVector);
   }
 
-  /** Nothing when the interrupt was freed or its move was ended by others meanwhile. Always false. */
+  /** Nothing when the interrupt was freed or its move was ended meanwhile, as it is when the CPU goes. Always false. */
   #free(virq: number, cpu: number): false {
     const data = this.#dataOf(virq);
     if (data?.cleanupPending && data.prevCpu === cpu) this.#vectors.freeMoved(data);

@@ -5,8 +5,7 @@ import type { Result, Steps } from '@siov/base';
 import type { CpuHooks } from './cpu-hotplug.ts';
 import type { VectorTarget } from './msi-message.ts';
 import type { VectorAssigner, VectorCpu } from './vector-assign.ts';
-import type { VectorCleanup } from './vector-cleanup.ts';
-import { SHUTDOWN_VECTOR, VECTOR_RETRIGGERED, VECTOR_SHUTDOWN, VECTOR_UNUSED } from './vector-data.ts';
+import { SHUTDOWN_VECTOR, VECTOR_RETRIGGERED, VECTOR_UNUSED } from './vector-data.ts';
 import type { ApicData } from './vector-data.ts';
 import { CpuInterrupts } from './vector-interrupts.ts';
 import type { Processor, VectorHandler } from './vector-interrupts.ts';
@@ -14,13 +13,11 @@ import type { Processor, VectorHandler } from './vector-interrupts.ts';
 export class VectorCpus implements CpuHooks, VectorHandler {
   readonly processor: Processor = { id: -1 };
   readonly #vectors: VectorAssigner;
-  readonly #cleanup: VectorCleanup;
   readonly #dataOf: (virq: number) => ApicData | undefined;
   readonly #system = new Map<number, (cpu: number) => void>();
 
-  constructor(vectors: VectorAssigner, cleanup: VectorCleanup, dataOf: (virq: number) => ApicData | undefined) {
+  constructor(vectors: VectorAssigner, dataOf: (virq: number) => ApicData | undefined) {
     this.#vectors = vectors;
-    this.#cleanup = cleanup;
     this.#dataOf = dataOf;
   }
 
@@ -57,7 +54,7 @@ export class VectorCpus implements CpuHooks, VectorHandler {
   /** A stray interrupt on a vector nobody owns is expected here. */
   expectStray({ cpu, vector }: VectorTarget): void {
     const { irqs } = this.#vectors.at(cpu);
-    if (irqs[vector] === VECTOR_UNUSED || irqs[vector] === VECTOR_SHUTDOWN) irqs[vector] = VECTOR_RETRIGGERED;
+    if (irqs[vector] === VECTOR_UNUSED) irqs[vector] = VECTOR_RETRIGGERED;
   }
 
   /** lapic_can_unplug_cpu(): whether the others have room for what is assigned on `cpu`; managed interrupts do not move. */
@@ -80,10 +77,9 @@ export class VectorCpus implements CpuHooks, VectorHandler {
     apic.enable();
   }
 
-  /** No vector is given out here any more. Its old vectors of moves that are over are freed now. */
+  /** No vector is given out here any more. Old vectors of moves are freed with the interrupts' fix-up (irq_force_complete_move()). */
   cpuOffline(cpu: number): void {
     this.#vectors.matrix.offline(cpu);
-    this.#cleanup.flush(cpu);
   }
 
   /** fixup_irqs(), its second half: what is requested here and was not taken is raised where the interrupt is now. */
@@ -94,6 +90,5 @@ export class VectorCpus implements CpuHooks, VectorHandler {
       if (data !== undefined) this.#vectors.retrigger(data);
     }
     apic.disable();
-    irqs.fill(VECTOR_UNUSED);
   }
 }

@@ -54,7 +54,7 @@ export class VectorDomain {
     this.matrix = new VectorMatrix(state, name, { cpus, first, end, system });
     this.#vectors = new VectorAssigner(core, this.matrix, each);
     this.#cleanup = new VectorCleanup(this.#vectors, (virq) => this.#irqs.get(virq));
-    this.#cpus = new VectorCpus(this.#vectors, this.#cleanup, (virq) => this.#irqs.get(virq));
+    this.#cpus = new VectorCpus(this.#vectors, (virq) => this.#irqs.get(virq));
     this.#chip = this.#makeChip();
     const msiParent = vectorMsiParent({
       targetOf: (data) => this.targetOf(data),

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { plainState } from '@siov/base';
-import { cpuMask, domainRows, domainsText, IrqDomain, irqRow, irqSetAffinity, irqText, requestIrq } from '../src/index.ts';
+import { cpuMask, domainRows, domainsText, freeIrq, IrqDomain, irqRow, irqSetAffinity, irqText, requestIrq } from '../src/index.ts';
 import { makeMachine } from './machine.ts';
 
 function running() {
@@ -36,6 +36,15 @@ name:   TABLE-dev0
  mapped: 3
  flags:  hierarchy
  parent: test/vector`);
+});
+
+test('vectors are printed in ranges', () => {
+  const { vectors, run, core, alloc, free } = makeMachine({ cpus: 1, hwsize: 8 });
+  const virqs = [0, 1, 2, 3, 4].map((index) => alloc(index));
+  for (const virq of virqs) run(requestIrq(core, virq, { name: 'a', devId: 1, handler: () => 'handled' }));
+  run(freeIrq(core, virqs[1] ?? 0, 1));
+  free(1);
+  expect(domainRows(vectors.domain)[0]?.lines.at(-1)).toBe('    0   168     0     0    4  64,66-68');
 });
 
 test('an interrupt: its state and every level of its hierarchy', () => {

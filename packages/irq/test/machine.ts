@@ -76,7 +76,12 @@ export interface MachineOptions {
 
 export function makeMachine({ cpus = 2, nrIrqs = 64, hwsize = 4, slots = 'any', template = {}, spawn, state = plainState, vectors: vectorOptions = {}, chip }: MachineOptions = {}) {
   const executor = new Executor();
-  const start = spawn ?? ((agent: Agent, steps: Steps<unknown>) => executor.spawn(agent, steps));
+  const agents: Agent[] = [];
+  const start = (agent: Agent, steps: Steps<unknown>) => {
+    agents.push(agent);
+    if (spawn === undefined) executor.spawn(agent, steps);
+    else spawn(agent, steps);
+  };
   const clock = new ModelClock(state);
   const core = new IrqCore(
     { state, trace: noTrace, clock, spawn: start },
@@ -104,6 +109,8 @@ export function makeMachine({ cpus = 2, nrIrqs = 64, hwsize = 4, slots = 'any', 
     domain,
     msi,
     agent,
+    /** CPUs, threads and timers that were started. */
+    agents,
     /** Interrupt `index` of the device; its virq. */
     alloc: (index: number, affinity: IrqAffinityDesc | null = null) => must(executor.run(agent, msi.allocIrqAt(index, null, affinity)), 'an interrupt').virq,
     free: (index: number) => must(executor.run(agent, msi.freeIrqsRange(index, index)), 'giving an interrupt back'),

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { ModelError, ok } from '@siov/base';
+import { ModelError, ok, runToCompletion } from '@siov/base';
 import { ObservedState } from '@siov/base/testing';
 import { Device } from '@siov/device';
 import { cpuMask, createDeviceMsiDomain, IrqDomain, MsiDomain, msiDomainOf, remappingMsiParent, setMsiDomain } from '../src/index.ts';
-import type { MsiDomainTemplate } from '../src/index.ts';
+import type { MsiAllocInfo, MsiDomainTemplate, MsiFlags } from '../src/index.ts';
 import { makeMachine } from './machine.ts';
 
 const chip = { name: 'test' };
@@ -49,6 +49,29 @@ describe('createDeviceMsiDomain', () => {
     const remapping = new IrqDomain(state, 'INTEL-IR', { *alloc() { return ok({ hwirq: 0, chip, chipData: null }); } }, vectors.domain, { msiParent: remappingMsiParent('IR-') });
     const made = createDeviceMsiDomain(core, device, remapping, template);
     expect(made).toMatchObject({ ok: true, value: { domain: { name: 'IR-PCI-IMS-pf', flags: { pciIms: true, mustReactivate: true } } } });
+  });
+
+  test('a template that asks for everything gets what its parent supports; one that asks for nothing what it requires', () => {
+    const { core, device, vectors, template, state } = make();
+    const remapping = new IrqDomain(state, 'INTEL-IR', {}, vectors.domain, { msiParent: remappingMsiParent('IR-') });
+    const flagsOn = (parent: typeof remapping, flags: MsiFlags) => new MsiDomain(core, device, parent, { ...template, flags }).flags;
+    const both = { activateEarly: true, mustReactivate: true, pciMsix: true, pciMsixAllocDyn: true } as const;
+    expect(flagsOn(vectors.domain, { ...both, nomaskQuirk: true })).toEqual({ ...both, nomaskQuirk: true });
+    expect(flagsOn(remapping, { ...both, nomaskQuirk: true, pciIms: true })).toEqual({ ...both, pciIms: true });
+    expect([flagsOn(vectors.domain, {}), flagsOn(remapping, {})]).toEqual([{ mustReactivate: true, nomaskQuirk: true }, { mustReactivate: true }]);
+  });
+
+  test('the chip of a domain has the flags its parent adds', () => {
+    const { core, device, vectors, table } = make();
+    const plain = { name: 'PLAIN', irqMask: table.irqMask.bind(table), irqUnmask: table.irqUnmask.bind(table), irqWriteMsiMsg: table.irqWriteMsiMsg.bind(table) };
+    const remapping = new IrqDomain<MsiAllocInfo>(core.ports.state, 'INTEL-IR', { *alloc(_domain, virq) { return ok({ hwirq: virq, chip, chipData: null }); } }, vectors.domain, { msiParent: remappingMsiParent('IR-') });
+    for (const [parent, id] of [[vectors.domain, 'default'], [remapping, 'secondary']] as const) {
+      const made = createDeviceMsiDomain(core, device, parent, { name: 'PLAIN', chip: plain, hwsize: 1, slots: 'any' }, id);
+      if (!made.ok) throw new Error(made.message);
+      const desc = runToCompletion(made.value.allocIrqAt(0, null));
+      if (!desc.ok) throw new Error(desc.message);
+      expect(core.desc(desc.value.virq)?.state.data?.chip.flags).toEqual({ skipSetWake: true, affinityPreStartup: true });
+    }
   });
 
   test('ENOMEM: whatever the machine refuses, nothing of the domain stays', () => {

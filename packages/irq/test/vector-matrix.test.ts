@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import fc from 'fast-check';
-import { ModelError } from '@siov/base';
+import { ModelError, ok } from '@siov/base';
 import { ObservedState } from '@siov/base/testing';
-import { cpusOf, hasCpu } from '../src/index.ts';
+import { cpuMask, cpusOf, hasCpu } from '../src/index.ts';
 import { VectorMatrix } from '../src/vector-matrix.ts';
 
 const [CPUS, FIRST, END, SYSTEM] = [3, 62, 70, [65, 200]] as const;
@@ -108,7 +108,7 @@ describe('VectorMatrix', () => {
           expect([map.allocated, map.managed, map.managedAllocated, map.online, map.vectors]).toEqual([
             used.size, count, model.managedUsed(at), online, [...used.keys()].sort((a, b) => a - b),
           ]);
-          if (map.initialized) expect(map.available).toBe(model.available(at));
+          expect(map.available).toBe(map.initialized ? model.available(at) : 0);
         }
         const online = model.cpus.flatMap(({ online: on }, at) => (on ? [at] : []));
         expect({ ...matrix.counters }).toEqual({
@@ -119,6 +119,22 @@ describe('VectorMatrix', () => {
         });
       }
     }), { numRuns: 150 });
+  });
+
+  test('CPUs that there are not have no vectors, and are in nobody’s way', () => {
+    const { matrix, state } = make();
+    matrix.online(0);
+    const before = state.snapshot();
+    expect([matrix.alloc(cpuMask(7), false), matrix.allocManaged(cpuMask(7)), matrix.reserveManaged(cpuMask(0, 7))]).toEqual([
+      { ok: false, errno: 'ENOSPC', message: 'no vector is left on CPUs 7' },
+      { ok: false, errno: 'ENOSPC', message: 'no vector is kept for managed interrupts on CPUs 7' },
+      { ok: false, errno: 'ENOSPC', message: 'CPU 7 has no vector to keep for a managed interrupt' },
+    ]);
+    expect(state.changes(before)).toEqual([]);
+    matrix.reserveManaged(cpuMask(0));
+    expect([matrix.alloc(cpuMask(0, 7), false), matrix.allocManaged(cpuMask(0, 7))]).toEqual([ok({ cpu: 0, vector: FIRST + 1 }), ok({ cpu: 0, vector: FIRST })]);
+    expect(matrix.alloc(cpuMask(1, 2), false)).toMatchObject({ errno: 'ENOSPC', message: 'no vector is left on CPUs 1,2' });
+    expect(matrix.allocManaged(cpuMask(1, 2))).toMatchObject({ errno: 'ENOSPC', message: 'no vector is kept for managed interrupts on CPUs 1,2' });
   });
 
   test('what is not there is not freed', () => {

@@ -9,26 +9,7 @@ import {
 import type { IrqData, MsiAllocInfo, VectorTarget } from '../src/index.ts';
 import type { ApicData } from '../src/vector-data.ts';
 import { makeMachine } from './machine.ts';
-import type { MachineOptions } from './machine.ts';
-
-/** One interrupt on CPU 0, requested. */
-function moving(options: MachineOptions = {}) {
-  const machine = makeMachine({ cpus: 3, ...options });
-  const { alloc, run, core, vectors, table, executor, clock } = machine;
-  const virq = alloc(0, { mask: cpuMask(0), managed: false });
-  const seen = { handled: 0 };
-  const stored = run(requestIrq(core, virq, { name: 'a', devId: 1, handler: () => { seen.handled += 1; return 'handled'; } }));
-  if (!stored.ok) throw new Error(stored.message);
-  const data = core.desc(virq)?.state.data as IrqData;
-  const apic = data.parent?.chipData as ApicData;
-  return {
-    ...machine, virq, data, apic, seen,
-    setAffinity: (mask: bigint) => run(irqSetAffinity(core, virq, mask)),
-    fire() { table.fire(0); executor.settle(); },
-    tick() { clock.advance(1); executor.settle(); },
-    target: (): VectorTarget => vectors.targetOf(data),
-  };
-}
+import { moving } from './moving.ts';
 
 describe('a move without interrupt remapping', () => {
   test('waits for the next interrupt, and ends a tick after the first one on the new CPU', () => {
@@ -45,14 +26,15 @@ describe('a move without interrupt remapping', () => {
   });
 
   test('EBUSY while one is under way: the next move waits for its end, and then happens by itself', () => {
-    const { setAffinity, target, fire, tick, run, data } = moving();
+    const { setAffinity, target, fire, tick, run, data, table } = moving();
     setAffinity(cpuMask(1));
     fire();
     const parent = data.parent as IrqData;
     expect(run(parent.chip.irqSetAffinity?.(parent, cpuMask(2), false) as Steps<unknown>)).toMatchObject({ errno: 'EBUSY' });
     setAffinity(cpuMask(2));
+    table.log.length = 0;
     fire();
-    expect(target().cpu).toBe(1);
+    expect([target().cpu, table.log]).toEqual([1, ['mask 0', 'unmask 0']]);
     tick();
     fire();
     expect(target().cpu).toBe(2);
@@ -129,6 +111,15 @@ describe('a move without interrupt remapping', () => {
     // The one that came first, and the one in between, on the new CPU; the stray on CPU 0 is dropped without a word.
     expect([seen.handled, vectors.spurious(0)]).toEqual([2, 0]);
     expect([...(desc?.counts ?? [])]).toEqual([1, 1, 0]);
+  });
+
+  test('and so for a CPU that goes, which sees what comes in between before it is gone', () => {
+    const { table, run, core, alloc } = moving({ cpus: 2 });
+    run(requestIrq(core, alloc(1, { mask: cpuMask(1), managed: false }), { name: 'other', devId: 1, handler: () => 'handled' }));
+    table.log.length = 0;
+    run(cpuDown(core, 0));
+    expect(table.log).toEqual(['mask 0', 'message 0', 'message 0', 'unmask 0']);
+    expect(table.entry(0).message).toMatchObject({ addressLo: 0xfee01000, data: 0x41 });
   });
 
   test('with the vector in the message alone, or the CPU, one step will do; and so it will before the start', () => {
@@ -275,6 +266,21 @@ describe('CPUs that go and come', () => {
     late.core.setOnline(cpuMask(1, 2));
     late.fire();
     expect([late.apic.cleanupPending, late.apic.moveInProgress, late.vectors.counters.assigned]).toEqual([false, false, 1]);
+  });
+
+  test('with room for exactly what has to move it goes, and says nothing; managed interrupts need none', () => {
+    const { run, core, alloc, vectors } = makeMachine({ cpus: 2, hwsize: 8, vectors: { firstVector: 0xea } });
+    const on = (index: number, cpu: number, managed = false) => {
+      const virq = alloc(index, { mask: cpuMask(cpu), managed });
+      expect(run(requestIrq(core, virq, { name: 'a', devId: 1, handler: () => 'handled' }))).toEqual(ok());
+    };
+    on(0, 0);
+    on(1, 1, true);
+    on(2, 1);
+    expect(run(cpuDown(core, 1))).toEqual(ok());
+    expect([vectors.matrix.cpu(0).available, core.log.lines]).toEqual([0, []]);
+    run(cpuUp(core, 1));
+    expect(run(cpuDown(core, 1))).toEqual(ok());
   });
 
   test('ENOSPC: the others have no room for its vectors, and nothing has changed', () => {

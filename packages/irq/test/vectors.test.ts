@@ -1,11 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import fc from 'fast-check';
-import { interleavedState, isSteps, ModelError, point } from '@siov/base';
+import { interleavedState, isSteps, ModelError, ok, point } from '@siov/base';
 import type { Point, Steps } from '@siov/base';
+import { ObservedState } from '@siov/base/testing';
 import {
-  composeMsiMsg, cpuMask, disableIrqNosync, enableIrq, freeIrq, irqDomainAllocIrq, parseVectorMsg, requestIrq, SHUTDOWN_VECTOR, VectorDomain,
+  composeMsiMsg, cpuMask, disableIrqNosync, enableIrq, freeIrq, IrqCore, irqDomainAllocIrq, irqSetAffinity, parseVectorMsg, requestIrq, SHUTDOWN_VECTOR,
+  VectorDomain,
 } from '../src/index.ts';
-import type { IrqData } from '../src/index.ts';
+import type { IrqData, IrqDesc } from '../src/index.ts';
+import { irqDomainActivateIrq, irqDomainDeactivateIrq } from '../src/startup.ts';
 import { makeMachine } from './machine.ts';
 import type { MachineOptions } from './machine.ts';
 
@@ -56,6 +59,17 @@ describe('a vector’s life', () => {
     expect([core.used, vectors.counters.assigned]).toEqual([1, 1]);
   });
 
+  test('ENOMEM: no memory for what the domain knows of an interrupt', () => {
+    const state = new ObservedState();
+    const { run, core, vectors } = makeMachine({ state });
+    for (let nth = 1; ; nth++) {
+      state.refuse(nth);
+      const made = run(irqDomainAllocIrq(core, vectors.domain, null));
+      if (made.ok) throw new Error('never refused');
+      if (state.requests.at(-1) === 'apic_chip_data') return expect(made).toMatchObject({ errno: 'ENOMEM', message: expect.stringContaining('vector') });
+    }
+  });
+
   test('a managed interrupt has a vector kept on every CPU of its mask, and none when it is gone', () => {
     const { alloc, free, vectors, run, core } = makeMachine({ cpus: 3 });
     const virq = alloc(0, { mask: cpuMask(0, 2), managed: true });
@@ -64,6 +78,7 @@ describe('a vector’s life', () => {
     expect(vectors.counters).toEqual({ reserved: 0, assigned: 1, managed: 2 });
     run(freeIrq(core, virq, 1));
     expect(vectors.counters).toEqual({ reserved: 0, assigned: 0, managed: 2 });
+    expect(vectors.targetOf(core.desc(virq)?.state.data as IrqData)).toEqual({ cpu: 0, vector: SHUTDOWN_VECTOR });
     free(0);
     expect(vectors.counters).toEqual({ reserved: 0, assigned: 0, managed: 0 });
   });
@@ -73,6 +88,34 @@ describe('a vector’s life', () => {
     for (const index of [0, 1]) alloc(index, { mask: cpuMask(1), managed: true });
     expect(run(msi.allocIrqAt(2, null, { mask: cpuMask(0, 1), managed: true }))).toMatchObject({ errno: 'ENOSPC' });
     expect(vectors.counters.managed).toBe(2);
+  });
+
+  test('activation by itself: what has a vector keeps it even when only that is asked for; a managed one gets one of its own, or none when shut down', () => {
+    const { run, core, vectors, alloc } = makeMachine();
+    const targetOf = (desc: IrqDesc) => vectors.targetOf(desc.state.data as IrqData);
+    const made = run(irqDomainAllocIrq(core, vectors.domain, { mask: cpuMask(1) }));
+    if (!made.ok) throw new Error(made.message);
+    expect([run(irqDomainActivateIrq(made.value, true)), targetOf(made.value)]).toEqual([ok(), { cpu: 1, vector: 0x40 }]);
+    const managed = core.desc(alloc(0, { mask: cpuMask(0), managed: true })) as IrqDesc;
+    managed.state.managedShutdown = true;
+    expect([run(irqDomainActivateIrq(managed)), targetOf(managed)]).toEqual([ok(), { cpu: 0, vector: SHUTDOWN_VECTOR }]);
+    run(irqDomainDeactivateIrq(managed));
+    managed.state.managedShutdown = false;
+    expect([run(irqDomainActivateIrq(managed)), targetOf(managed)]).toEqual([ok(), { cpu: 0, vector: 0x40 }]);
+  });
+
+  test('a vector that stayed while nobody used the interrupt is exchanged when that is requested for another CPU', () => {
+    const { run, core, virqs: [virq], vectors, targetOf, dataOf } = allocated();
+    run(requestIrq(core, virq, { name: 'a', devId: 1, handler }));
+    run(freeIrq(core, virq, 1));
+    run(irqSetAffinity(core, virq, cpuMask(1)));
+    expect(targetOf(virq).cpu).toBe(0);
+    run(requestIrq(core, virq, { name: 'a', devId: 1, handler }));
+    expect([targetOf(virq), vectors.counters.assigned]).toEqual([{ cpu: 1, vector: 0x40 }, 2]);
+    // Not active and not reserved, it can be moved at once.
+    run(freeIrq(core, virq, 1));
+    const level = dataOf(virq).parent as IrqData;
+    expect(run(level.chip.irqSetAffinity?.(level, cpuMask(0), false) as Steps<unknown>)).toMatchObject({ errno: 'EBUSY' });
   });
 
   test('interrupts are spread: each goes to the CPU with most vectors free', () => {
@@ -112,9 +155,11 @@ describe('a vector’s life', () => {
 
   test('vectors outside of what devices can have are a programmer’s mistake', () => {
     const { core } = makeMachine();
-    for (const options of [{ firstVector: 16 }, { systemVector: 257 }, { firstVector: 0x80, systemVector: 0x80 }]) {
+    for (const options of [{ firstVector: 31 }, { systemVector: 257 }, { firstVector: 0x80, systemVector: 0x80 }]) {
       expect(() => new VectorDomain(core, options)).toThrow(ModelError);
     }
+    const all = new VectorDomain(new IrqCore(core.ports, { ...core.options, name: 'other' }), { firstVector: 32, systemVector: 256 });
+    expect(all.matrix.cpu(0).available).toBe(224);
   });
 });
 
@@ -128,10 +173,9 @@ describe('interrupts', () => {
     run(freeIrq(core, virq, 1));
     free(0);
     handled.length = 0;
-    vectors.raise(0, 0x90);
-    vectors.raise(0, SHUTDOWN_VECTOR);
+    for (const vector of [0x90, 0x1f, SHUTDOWN_VECTOR]) vectors.raise(0, vector);
     executor.settle();
-    expect([handled, vectors.spurious(0), core.log.lines]).toEqual([[], 1, ['common_interrupt: 0.144 No irq handler for vector']]);
+    expect([handled, vectors.spurious(0), core.log.lines]).toEqual([[], 2, [144, 31].map((vector) => `common_interrupt: 0.${vector} No irq handler for vector`)]);
     expect(() => vectors.spurious(1)).toThrow(/CPU 1 is not one of 1/);
   });
 
@@ -187,11 +231,13 @@ describe('interrupts', () => {
 
   test('system vectors run their own handlers', () => {
     const { vectors, executor } = makeMachine();
-    const taken: number[] = [];
-    vectors.installSystemVector(0xf2, (cpu) => taken.push(cpu));
-    vectors.raise(1, 0xf2);
+    const taken: string[] = [];
+    for (const vector of [0xec, 0xf2]) {
+      vectors.installSystemVector(vector, (cpu) => taken.push(`${cpu}.${vector}`));
+      vectors.raise(1, vector);
+    }
     executor.settle();
-    expect([taken, vectors.spurious(1)]).toEqual([[1], 0]);
+    expect([taken, vectors.spurious(1)]).toEqual([['1.242', '1.236'], 0]);
     for (const vector of [0xeb, 0xf2, SHUTDOWN_VECTOR, 256]) expect(() => vectors.installSystemVector(vector, () => {})).toThrow(ModelError);
   });
 
@@ -200,6 +246,16 @@ describe('interrupts', () => {
     vectors.raise(7, 0x40);
     executor.settle();
     expect([vectors.spurious(0), vectors.spurious(1)]).toEqual([0, 0]);
+  });
+
+  test('where nobody can come between, all that is requested is taken in one step', () => {
+    const { vectors, core, run, virqs: [virq] } = allocated({ cpus: 1, spawn: () => {} });
+    let handled = 0;
+    run(requestIrq(core, virq, { name: 'a', devId: 1, handler: () => { handled += 1; return 'handled'; } }));
+    // Nobody's, this interrupt's and one that is gone.
+    for (const vector of [0x90, 0x40, 0x91, SHUTDOWN_VECTOR]) vectors.raise(0, vector);
+    expect(vectors.interrupts(0).next()).toMatchObject({ done: false, value: { kind: 'wait' } });
+    expect([handled, vectors.spurious(0)]).toEqual([1, 2]);
   });
 
   test('where others may come between, there is a point between any two interrupts', () => {

@@ -55,7 +55,7 @@ function mdev(state: ObservedState) {
   return { ...made, state, run: on(made.host), iommu: made.host.iommu, device: made.virtual.device };
 }
 
-function* armed(vfio: VfioDevice, state: ObservedState, start: number, count: number): Steps<Result<void>> {
+function* armed(vfio: VfioDevice, state: ObservedState, start: number, count: number): Steps<Result<unknown>> {
   const fds = Array.from({ length: count }, (_, each) => new ModelEventFd(state, `fd${start + each}`));
   return yield* vfio.setIrqs({ index: VFIO_PCI_IRQ.MSIX, start, count, action: 'trigger', data: { kind: 'eventfd', fds } });
 }

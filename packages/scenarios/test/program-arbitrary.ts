@@ -103,6 +103,7 @@ const idioms: readonly Arbitrary<Program>[] = [
   seat.map((each) => [{ op: 'enableQueue', device: each }, { op: 'disableQueue', device: each }]),
   fc.tuple(seat, seat).map(([one, other]) => [{ op: 'enableQueue', device: one }, { op: 'arm', device: other, vector: 1 }, { op: 'submit', device: one, names: { device: other, index: 0 } }]),
   fc.constant(Array.from({ length: 3 }, (): Operation => ({ op: 'allocPasid' }))),
+  fc.constant(Array.from({ length: SEATS }, (_, each): Operation => ({ op: 'create', device: each }))),
 ];
 
 const part = fc.oneof({ weight: 2, arbitrary: operation }, { weight: 1, arbitrary: fc.oneof(...idioms) });

@@ -75,17 +75,17 @@ export class TriggerHelper<C> {
    * `EINVAL`: beyond the vectors, or an interrupt was refused; `ENOTTY`: masking, which MSI does not have; `ENOSPC`,
    * `ENODEV`, `EBUSY`: no interrupt. On failure every vector of the block up to the failing one is given up.
    */
-  setTrigger(set: IrqSet): Steps<Result<void, TriggerErrno>> {
+  setTrigger(set: IrqSet): Steps<Result<number, TriggerErrno>> {
     const { start, count, action, data } = set;
     const values = { start, count, data: data.kind };
     return this.#core.ports.trace.cross('vfio-mdev', 'set_trigger', values, this.#lock.with(this.#setTrigger(set, action)));
   }
 
-  *#setTrigger(set: IrqSet, action: IrqSet['action']): Steps<Result<void, TriggerErrno>> {
+  *#setTrigger(set: IrqSet, action: IrqSet['action']): Steps<Result<number, TriggerErrno>> {
     if (action !== 'trigger') return yield* this.#refuse(set, fail('ENOTTY', `${this.#name}: MSI-X has no ${action}`));
     if (isDisable(set)) {
       yield* this.#disarmAll();
-      return ok();
+      return ok(0);
     }
     const { start, count, data } = set;
     if (start + count > this.#vectors.length) {
@@ -95,7 +95,7 @@ export class TriggerHelper<C> {
     for (let each = 0; each < count; each++) {
       if (data.kind === 'none' || data.values[each] === true) this.signal(start + each);
     }
-    return ok();
+    return ok(0);
   }
 
   /** Gives every vector up. Never fails; again is harmless. */
@@ -139,12 +139,12 @@ export class TriggerHelper<C> {
     return yield* this.#requestInterrupt(found, vector);
   }
 
-  *#refuse(set: IrqSet, failure: Result<never, TriggerErrno>): Steps<Result<void, TriggerErrno>> {
+  *#refuse(set: IrqSet, failure: Result<never, TriggerErrno>): Steps<Result<never, TriggerErrno>> {
     if (set.data.kind === 'eventfd') for (const fd of set.data.fds) fd?.close();
     return failure;
   }
 
-  *#setSignals(start: number, fds: readonly (EventFd | null)[]): Steps<Result<void, TriggerErrno>> {
+  *#setSignals(start: number, fds: readonly (EventFd | null)[]): Steps<Result<number, TriggerErrno>> {
     for (const [each, fd] of fds.entries()) {
       const armed = yield* this.#setSignal(start + each, fd);
       if (armed.ok) continue;
@@ -152,7 +152,7 @@ export class TriggerHelper<C> {
       for (let undo = start; undo < start + each; undo++) yield* this.#disarm(undo);
       return armed;
     }
-    return ok();
+    return ok(0);
   }
 
   /** One vector: whatever was there goes first, so that a new interrupt is allocated with what the device is now. */

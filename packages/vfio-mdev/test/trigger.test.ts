@@ -20,7 +20,7 @@ function helperHost(backing: readonly VectorBacking[] = ['emulated', 'msi', 'msi
 describe('setTrigger', () => {
   test('R12: a vector with an interrupt behind it has exactly one action, named after the vector; the emulated one has none', () => {
     const { helper, run, core } = helperHost();
-    expect(run(helper.setTrigger(fds(0, [new CountingFd(), new CountingFd(), new CountingFd()])))).toEqual(ok());
+    expect(run(helper.setTrigger(fds(0, [new CountingFd(), new CountingFd(), new CountingFd()])))).toEqual(ok(0));
     expect(procInterrupts(core).map(({ actions, hwirq }) => ({ actions, hwirq }))).toEqual([
       { actions: ['vfio-msix[1](mdev0)'], hwirq: 0 },
       { actions: ['vfio-msix[2](mdev0)'], hwirq: 1 },
@@ -102,7 +102,7 @@ describe('setTrigger', () => {
     host.run(host.helper.setTrigger(fds(0, [new CountingFd(), new CountingFd()])));
     expect(host.run(other.setTrigger(fds(0, [new CountingFd()])))).toMatchObject({ errno: 'ENOSPC' });
     host.run(host.helper.disable());
-    expect(host.run(other.setTrigger(fds(0, [new CountingFd()])))).toEqual(ok());
+    expect(host.run(other.setTrigger(fds(0, [new CountingFd()])))).toEqual(ok(0));
   });
 
   test('what request_irq() refused is passed on as it is, and the slot is given back', () => {

@@ -37,7 +37,9 @@ export function handleSetIrqs(session: RequestContext, message: Message): Result
 function setIrqs(session: RequestContext, set: IrqSet): Result<Uint8Array> {
   try {
     const done = session.call('SET_IRQS', session.device.setIrqs(set));
-    return done.ok ? ok(newMessage(0)) : done;
+    if (!done.ok) return done;
+    // The protocol has no positive answer: that there are fewer vectors is an error there.
+    return done.value === 0 ? ok(newMessage(0)) : fail('ENOSPC', `SET_IRQS: ${done.value} of ${set.start + set.count} vectors could be had`);
   } catch (error) {
     // A device that threw did not get to keep what it was given.
     if (set.data.kind === 'eventfd') for (const fd of set.data.fds) fd?.close();

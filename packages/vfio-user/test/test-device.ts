@@ -48,20 +48,20 @@ export class TestDevice implements VfioDevice {
     return ok();
   }
 
-  *setIrqs(set: IrqSet): Steps<Result<void, 'EINVAL'>> {
+  *setIrqs(set: IrqSet): Steps<Result<number, 'EINVAL'>> {
     this.#enter(`irqs ${set.index} ${set.action} ${set.data.kind} ${set.start}+${set.count}`);
     if (isDisable(set)) this.#disarm(`${set.index}.`);
     if (set.action === 'trigger' && set.data.kind === 'none') {
       for (let i = 0; i < set.count; i++) this.armed.get(`${set.index}.${set.start + i}`)?.signal();
     }
-    if (set.data.kind !== 'eventfd') return ok();
+    if (set.data.kind !== 'eventfd') return ok(0);
     set.data.fds.forEach((fd, i) => {
       const key = `${set.index}.${set.start + i}`;
       this.armed.get(key)?.close();
       if (fd === null) this.armed.delete(key);
       else this.armed.set(key, fd);
     });
-    return ok();
+    return ok(0);
   }
 
   *dmaMap(mapping: DmaMapping): Steps<Result<void, 'EINVAL'>> {

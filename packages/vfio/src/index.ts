@@ -1,4 +1,5 @@
-export type { DeviceInfo, DmaMapping, IrqInfo, RegionInfo, VfioDevice } from './device.ts';
+export type { DeviceInfo, DmaMapping, IrqInfo, MappedWindow, RegionInfo, SetIrqsErrno, SparseArea, VfioDevice } from './device.ts';
+export type { BindErrno, GuestPasids } from './guest-pasids.ts';
 export type { IrqAction, IrqSet, IrqSetData, IrqSetHeader } from './irq-set.ts';
 export { irqAction, isDisable, validateIrqSet } from './irq-set.ts';
 export * from './uapi.ts';

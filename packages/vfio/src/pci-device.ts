@@ -2,7 +2,8 @@
 // regions, interrupts and reset.
 import { fail, ok, readBytes, writeBytes } from '@siov/base';
 import type { AccessPort, Result, Steps } from '@siov/base';
-import type { DmaMapping, VfioDevice } from './device.ts';
+import type { DmaMapping, MappedWindow, SparseArea, VfioDevice } from './device.ts';
+import type { GuestPasids } from './guest-pasids.ts';
 import type { IrqSet } from './irq-set.ts';
 import { VFIO_DEVICE_FLAGS, VFIO_IRQ_INFO, VFIO_PCI_IRQ, VFIO_PCI_NUM_IRQS, VFIO_PCI_NUM_REGIONS, VFIO_REGION_INFO_FLAG } from './uapi.ts';
 
@@ -11,6 +12,8 @@ export interface PciRegion {
   readonly size: number;
   read(offset: number, into: Uint8Array): Steps<void>;
   write(offset: number, from: Uint8Array): Steps<void>;
+  /** The parts of the region that users can map, and what a mapping reaches. */
+  readonly mappable?: { readonly areas: readonly SparseArea[]; map(offset: number, size: number): MappedWindow };
 }
 
 /** Registers: each access is split into naturally aligned ones. */
@@ -32,6 +35,7 @@ export interface PciBackend {
   /** Entries of the MSI-X table. */
   readonly msixVectors: number;
   readonly dma: DmaSpace;
+  readonly pasids?: GuestPasids;
   setMsix(set: IrqSet): ReturnType<VfioDevice['setIrqs']>;
   reset(): Steps<void>;
   /** The user is gone: give up what it held besides mappings and eventfds, which are released by then. */
@@ -40,7 +44,7 @@ export interface PciBackend {
 
 const READ_WRITE = VFIO_REGION_INFO_FLAG.READ | VFIO_REGION_INFO_FLAG.WRITE;
 
-/** The VFIO device of `backend`. Only MSI-X has interrupts; regions cannot be mapped. */
+/** The VFIO device of `backend`. Only MSI-X has interrupts. */
 export function pciVfioDevice(backend: PciBackend): VfioDevice {
   const { name, regions, dma } = backend;
   const at = (call: string, index: number, offset: number, length: number): Result<PciRegion, 'EINVAL'> => {
@@ -56,8 +60,11 @@ export function pciVfioDevice(backend: PciBackend): VfioDevice {
     info: { flags: VFIO_DEVICE_FLAGS.PCI | VFIO_DEVICE_FLAGS.RESET, numRegions: VFIO_PCI_NUM_REGIONS, numIrqs: VFIO_PCI_NUM_IRQS },
     regionInfo(index) {
       if (!(index >= 0 && index < VFIO_PCI_NUM_REGIONS)) return fail('EINVAL', `${name}: region ${index} is not below ${VFIO_PCI_NUM_REGIONS}`);
-      const size = regions[index]?.size ?? 0;
-      return ok({ index, size, flags: size > 0 ? READ_WRITE : 0 });
+      const region = regions[index];
+      if (region === undefined) return ok({ index, size: 0, flags: 0 });
+      const { size, mappable } = region;
+      if (mappable === undefined) return ok({ index, size, flags: READ_WRITE });
+      return ok({ index, size, flags: READ_WRITE | VFIO_REGION_INFO_FLAG.MMAP | VFIO_REGION_INFO_FLAG.CAPS, sparse: mappable.areas });
     },
     irqInfo(index) {
       if (!(index >= 0 && index < VFIO_PCI_NUM_IRQS)) return fail('EINVAL', `${name}: irq index ${index} is not below ${VFIO_PCI_NUM_IRQS}`);
@@ -77,6 +84,13 @@ export function pciVfioDevice(backend: PciBackend): VfioDevice {
       yield* region.value.write(offset, from);
       return ok();
     },
+    mmap(index, offset, size) {
+      const mappable = regions[index]?.mappable;
+      const inside = mappable?.areas.some((area) => size > 0 && offset >= area.offset && offset + size <= area.offset + area.size) === true;
+      if (mappable !== undefined && inside) return ok(mappable.map(offset, size));
+      return fail('EINVAL', `${name}: ${offset}+${size} of region ${index} cannot be mapped`);
+    },
+    ...(backend.pasids === undefined ? {} : { pasids: backend.pasids }),
     *setIrqs(set) {
       if (set.index === VFIO_PCI_IRQ.MSIX) return yield* backend.setMsix(set);
       closeAll(set);

@@ -27,7 +27,7 @@ function make() {
       unmap: (iova) => (iova === 0n ? ok('what was there') : { ok: false, errno: 'ENOENT', message: 'no' }),
       unmapAll: () => { log.push('unmap all'); },
     },
-    *setMsix(set) { log.push(isDisable(set) ? 'disable' : `set ${set.start}+${set.count}`); return ok(); },
+    *setMsix(set) { log.push(isDisable(set) ? 'disable' : `set ${set.start}+${set.count}`); return ok(0); },
     *reset() { log.push('reset'); },
     *released() { log.push('released'); },
   };
@@ -72,7 +72,7 @@ describe('pciVfioDevice', () => {
     const fd: EventFd = { name: 'fd', signal() {}, close() { closed += 1; } };
     expect(runToCompletion(device.setIrqs(request(VFIO_PCI_IRQ.MSI, [fd, null, fd])))).toMatchObject({ errno: 'EINVAL' });
     expect([closed, log]).toEqual([2, []]);
-    expect(runToCompletion(device.setIrqs(request(VFIO_PCI_IRQ.MSIX, [fd])))).toEqual(ok());
+    expect(runToCompletion(device.setIrqs(request(VFIO_PCI_IRQ.MSIX, [fd])))).toEqual(ok(0));
     expect([closed, log]).toEqual([2, ['set 0+1']]);
   });
 
@@ -100,7 +100,7 @@ test('R8: a traced device shows each call as a crossing into vfio, and gives the
   const into = new Uint8Array(4);
   expect(executor.run(agent, traced.regionWrite(0, 4, Uint8Array.of(1, 2, 3, 4)))).toEqual(ok());
   expect(executor.run(agent, traced.regionRead(0, 4, into))).toEqual(ok());
-  expect(executor.run(agent, traced.setIrqs(request(VFIO_PCI_IRQ.MSIX, [null])))).toEqual(ok());
+  expect(executor.run(agent, traced.setIrqs(request(VFIO_PCI_IRQ.MSIX, [null])))).toEqual(ok(0));
   executor.run(agent, traced.reset());
   executor.run(agent, traced.release());
   expect([[...into], crossings]).toEqual([[1, 2, 3, 4], ['vmm -> vfio write', 'vmm -> vfio read', 'vmm -> vfio SET_IRQS', 'vmm -> vfio RESET', 'vmm -> vfio release']]);

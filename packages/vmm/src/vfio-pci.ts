@@ -1,7 +1,7 @@
 // A VFIO device in a virtual machine, as QEMU's hw/vfio/pci.c does it: config space and BARs passed through, the MSI-X
 // table emulated, and the guest's unmasking turned into SET_IRQS.
 import { bit, bits, describeFailure, fail, ModelEventFd, ok, point, register, waitUntil } from '@siov/base';
-import type { AccessPort, EventFd, Result, StatePort, Steps, Trace } from '@siov/base';
+import type { AccessPort, Result, StatePort, Steps, Trace } from '@siov/base';
 import { VFIO_PCI_IRQ, VFIO_PCI_REGION } from '@siov/vfio';
 import type { IrqSet, VfioDevice } from '@siov/vfio';
 import { MsixTable } from './msix-table.ts';
@@ -221,7 +221,7 @@ export class VfioPci {
       eventfd = new ModelEventFd(this.#ports.state, `${this.#device.name}/vector${vector}`);
       this.#eventfds.set(vector, eventfd);
     }
-    yield* this.#setIrqs(vector, 1, { kind: 'eventfd', fds: [duplicate(eventfd)] });
+    yield* this.#setIrqs(vector, 1, { kind: 'eventfd', fds: [eventfd.dup()] });
   }
 
   *#setIrqs(start: number, count: number, data: IrqSet['data']): Steps<void> {
@@ -232,20 +232,6 @@ export class VfioPci {
   #report(error: string): void {
     this.#log.errors = [...this.#log.errors.slice(1 - LOGGED_ERRORS), error];
   }
-}
-
-/** dup(2): closing it leaves the original open. */
-function duplicate(eventfd: EventFd): EventFd {
-  let open = true;
-  return {
-    name: eventfd.name,
-    signal: () => {
-      if (open) eventfd.signal();
-    },
-    close: () => {
-      open = false;
-    },
-  };
 }
 
 /** The table and the pending bits answer 4 and 8 bytes; other sizes read 0 and are not written, as in QEMU. */

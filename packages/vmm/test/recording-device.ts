@@ -68,7 +68,7 @@ export class RecordingDevice implements VfioDevice {
     }
     if (isDisable(set)) for (let vector = 0; vector < this.vectors; vector++) this.#arm(vector, null);
     for (const [each, fd] of fds.entries()) this.#arm(start + each, fd);
-    return ok();
+    return ok(0);
   }
 
   *dmaMap() { return ok(); }

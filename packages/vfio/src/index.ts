@@ -6,3 +6,5 @@ export * from './uapi.ts';
 export { tracedDevice } from './traced-device.ts';
 export type { DmaSpace, PciBackend, PciRegion } from './pci-device.ts';
 export { pciVfioDevice, registerRegion } from './pci-device.ts';
+export type { BypassConsumer, BypassProducer, PostedTarget, PostErrno } from './irq-bypass.ts';
+export { bypassToken, IrqBypass } from './irq-bypass.ts';

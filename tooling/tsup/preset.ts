@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { defineConfig } from 'tsup';
 
 export default defineConfig({
-  entry: ['src/index.ts', 'src/main.ts', 'src/testing.ts'].filter((file) => existsSync(file)),
+  entry: ['src/index.ts', 'src/main.ts', 'src/testing.ts', 'src/diagram.ts'].filter((file) => existsSync(file)),
   format: 'esm',
   target: 'node20',
   platform: 'node',

@@ -25,15 +25,31 @@ export interface TimelineOptions {
 /** Accesses to registers, at every layer they pass. */
 const REGISTER_OPERATION = /^(guest_|register_)?(read|write)(8|16|32|64)?$/;
 
+/** What is in the picture: register accesses only when they are asked for, or are the trap behind what is shown next (R8). */
+export function shownEvents(events: readonly TraceEvent[], { registers }: TimelineOptions): readonly TraceEvent[] {
+  if (registers) return events;
+  const shown: TraceEvent[] = [];
+  let trap: TraceEvent | null = null;
+  for (const event of events) {
+    const hidden = REGISTER_OPERATION.test(event.operation) && !isMessageStore(event);
+    if (hidden && event.to === 'vmm') trap = event;
+    if (hidden) continue;
+    if (trap !== null && event.agent === `${trap.agent}/host`) shown.push(trap);
+    trap = null;
+    shown.push(event);
+  }
+  return shown;
+}
+
 export function timeline(events: readonly TraceEvent[], options: TimelineOptions): string {
-  const shown = options.registers ? events : events.filter((event) => !REGISTER_OPERATION.test(event.operation) || isMessageStore(event));
+  const shown = shownEvents(events, options);
   const lanes = LANES.filter((each) => shown.some((event) => lane(event.from, event.agent) === each || lane(event.to, event.agent) === each));
   const table = new Table({ head: ['us', 'agent', ...lanes, 'operation'], style: { head: [], border: [], compact: true }, chars: PLAIN });
   const start = events[0]?.time ?? 0;
   for (const event of shown) {
     const from = lanes.indexOf(lane(event.from, event.agent));
     const to = lanes.indexOf(lane(event.to, event.agent));
-    table.push([((event.time - start) / 1000).toFixed(0), event.agent, ...lanes.map((_, index) => arrow(index, from, to)), operation(event)]);
+    table.push([((event.time - start) / 1000).toFixed(0), event.agent, ...lanes.map((_, index) => arrow(index, from, to)), describeEvent(event)]);
   }
   const hidden = events.length - shown.length;
   const rows = table.toString().split('\n').map((row) => row.trimEnd());
@@ -51,7 +67,8 @@ function arrow(index: number, from: number, to: number): string {
   return (index > from && index < to) || (index < from && index > to) ? '-' : '';
 }
 
-function operation({ operation: name, values }: TraceEvent): string {
+/** An operation and its values, as engineers write them. */
+export function describeEvent({ operation: name, values }: TraceEvent): string {
   const shown = Object.entries(values).map(([key, value]) => `${key}=${format(key, value)}`);
   return shown.length === 0 ? name : `${name} ${shown.join(' ')}`;
 }

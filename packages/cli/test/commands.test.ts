@@ -27,6 +27,7 @@ describe('siov', () => {
     ['a socket path that is a file', ['serve', 'dsa', '--socket', '/etc/passwd'], /siov: cannot serve on \/etc\/passwd/],
     ['an unknown profile', ['serve', 'dsa', '--socket', '/tmp/x', '--profile', 'gnr'], /Allowed choices are spr, small/],
     ['a size that is none', ['run', 'mdev', '--copies', '64,zero'], /siov: --copies zero: a size is a whole number/],
+    ['a diagram that cannot be written', ['run', 'mdev', '--svg', '/nowhere/run.svg'], /siov: cannot write the diagram to \/nowhere\/run\.svg: ENOENT/],
     ['a trace file that cannot be written', ['run', 'mdev', '--trace', '/nowhere/trace'], /siov: cannot write the trace to \/nowhere\/trace: ENOENT/],
     ['a kernel that is not there', ['guest', '--kernel', '/nowhere/vmlinuz'], /siov: .*\/nowhere\/vmlinuz/],
     ['a number of copies that is none', ['guest', '--copies', '0'], /siov: --copies 0: not a whole number from 1 to 65536/],
@@ -58,6 +59,24 @@ describe('siov run mdev', () => {
     expect(stdout).toContain('3 copies, 12352 bytes verified, 3 completion interrupts, 0 software errors');
     expect(stdout).toContain('siov guest --copies');
     expect(stdout).toContain('held by the host after the guest left: what it held before');
+  });
+
+  test('--mermaid prints nothing but the diagram, --svg draws the same steps; the trap behind a SET_IRQS is in both (R8)', async () => {
+    const file = join(folder, 'run.svg');
+    const { status, stdout } = await siov(['run', 'mdev', '--copies', '64', '--mermaid', '--svg', file]);
+    expect(status).toBe(0);
+    const [, title, , kind, ...rest] = stdout.trimEnd().split('\n');
+    expect([title, kind]).toEqual(['title: "siov run mdev"', 'sequenceDiagram']);
+    const agents = new Map(rest.filter((line) => line.startsWith('  participant')).map((line) => (/participant (a\d+) as (.*)/u.exec(line) ?? []).slice(1) as [string, string]));
+    expect([...agents.values()].slice(0, 6)).toEqual(['HK', 'QM', 'VC0', 'VC0/host', 'HI', 'DEV']);
+    const said = rest.slice(agents.size).map((line) => line.replaceAll(/\ba\d+\b/gu, (id) => agents.get(id) ?? id));
+    const request = said.findIndex((line) => line.includes('name=idxd-portal'));
+    expect(said.slice(request, request + 3).map((line) => line.replaceAll(/(?: \w+=\S+)+$/gu, '').replace(/ \d+ /u, ' '))).toEqual([
+      '  Note over VC0: guest #62; irq: request_irq',
+      '  VC0->>VC0/host: irq #62; vmm: guest_write',
+      '  Note over VC0/host: vmm #62; vfio: SET_IRQS',
+    ]);
+    expect(readFileSync(file, 'utf8').match(/<circle/gu)).toHaveLength(said.length);
   });
 
   test('--json prints one object with result and crossings, --trace the same crossings a line each', async () => {

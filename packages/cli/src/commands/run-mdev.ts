@@ -1,11 +1,14 @@
 // siov run mdev: the whole chain in one process, with a guest and a VMM of our own.
+import { writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { traceLine } from '@siov/base';
+import { mermaid, svg } from '@siov/base/diagram';
 import type { TraceEvent } from '@siov/base';
 import { DEFAULT_COPIES, realNow, runMdev } from '@siov/scenarios';
 import type { MdevRun } from '@siov/scenarios';
 import { UsageError } from '../errors.ts';
 import { interruptTable } from '../interrupt-table.ts';
+import { sequenceOf } from '../sequence.ts';
 import { timeline } from '../timeline.ts';
 import { TraceFile } from '../trace-file.ts';
 
@@ -13,6 +16,8 @@ interface RunOptions {
   readonly copies: string;
   readonly registers?: true;
   readonly trace?: string;
+  readonly mermaid?: true;
+  readonly svg?: string;
   readonly json?: true;
 }
 
@@ -25,6 +30,8 @@ export function addRun(program: Command): void {
     .option('--copies <bytes,...>', 'sizes of the copies the guest makes', DEFAULT_COPIES.join(','))
     .option('--registers', 'show register accesses in the timeline too')
     .option('--trace <file>', 'write every crossing between layers, one JSON object a line')
+    .option('--mermaid', 'print the run as a Mermaid sequence diagram, and nothing else')
+    .option('--svg <file>', 'draw the run as a sequence diagram, a lane an agent')
     .option('--json', 'print the result and the crossings as one JSON object')
     .action(run);
 }
@@ -37,10 +44,22 @@ function run(options: RunOptions): void {
   });
   const events: TraceEvent[] = [];
   const result = runMdev({ copies, trace: { now: realNow, sink: (event) => events.push(event) } });
+  const registers = options.registers === true;
+  const sequence = () => sequenceOf('siov run mdev', events, { registers });
   if (options.trace !== undefined) writeTrace(options.trace, events);
-  if (options.json === true) process.stdout.write(`${JSON.stringify({ ...result, crossings: events.map((event) => JSON.parse(traceLine(event)) as unknown) })}\n`);
-  else print(result, events, options.registers === true);
+  if (options.svg !== undefined) writeDiagram(options.svg, svg(sequence()));
+  if (options.mermaid === true) process.stdout.write(mermaid(sequence()));
+  else if (options.json === true) process.stdout.write(`${JSON.stringify({ ...result, crossings: events.map((event) => JSON.parse(traceLine(event)) as unknown) })}\n`);
+  else print(result, events, registers);
   if (!isClean(result)) throw new UsageError('the host holds more after the guest left than before it came');
+}
+
+function writeDiagram(path: string, text: string): void {
+  try {
+    writeFileSync(path, text);
+  } catch (error) {
+    throw new UsageError(`cannot write the diagram to ${path}: ${(error as NodeJS.ErrnoException).code ?? String(error)}`, { cause: error });
+  }
 }
 
 function writeTrace(path: string, events: readonly TraceEvent[]): void {

@@ -1,5 +1,5 @@
 export { realNow } from './clock.ts';
-export type { Host, HostLimits, HostOptions, HostTaps } from './host.ts';
+export type { Host, HostLimits, HostOptions, HostTaps, InterruptRemappingMode } from './host.ts';
 export { buildHost, DSA_REQUESTER_ID, hostCounters } from './host.ts';
 export type { MediatedDevice } from './mediated.ts';
 export { mediatedDevice } from './mediated.ts';

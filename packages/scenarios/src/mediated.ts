@@ -21,8 +21,8 @@ const HK = { name: 'HK', layer: 'scenarios' };
 /** What docs/chain.md says happens before the guest: after it the device waits for a VMM. Throws ModelError if a step fails. */
 export function mediatedDevice(options: HostOptions = {}): MediatedDevice {
   const host = buildHost(options);
-  const { executor, core, iommu, remapping, device } = host;
-  const ports = { core, iommu, interruptParent: remapping.domain };
+  const { executor, core, iommu, interruptParent, device } = host;
+  const ports = { core, iommu, interruptParent };
   const driver = must(executor.run(HK, HostDriver.probe(ports, device)), 'probing dsa0');
   const mdev = must(executor.run(HK, driver.mdevs.create(MDEV_TYPE)), `creating a ${MDEV_TYPE}`);
   executor.settle();

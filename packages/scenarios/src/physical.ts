@@ -24,10 +24,10 @@ const HK = { name: 'HK', layer: 'scenarios' };
 /** The whole function for one guest. Its requests without PASID reach what the guest maps. */
 export function physicalDevice(profile: DsaProfile, options: Omit<HostOptions, 'profile'> = {}): PhysicalDevice {
   const host = buildHost({ ...options, profile });
-  const { executor, core, iommu, remapping, device, silicon, state, trace } = host;
+  const { executor, core, iommu, interruptParent, device, silicon, state, trace } = host;
   const space = new PagingDomain(state, device.name);
   must(iommu.attachDevice(space, device), 'attaching dsa0');
-  let msix = must(executor.run(HK, withMemoryEnabled(device.resources.config, pciEnableMsix(core, device, remapping.domain))), 'enabling MSI-X of dsa0');
+  let msix = must(executor.run(HK, withMemoryEnabled(device.resources.config, pciEnableMsix(core, device, interruptParent))), 'enabling MSI-X of dsa0');
   const triggers = new TriggerHelper<null>(core, device.name, Array.from({ length: msix.size }, () => 'msi' as const), { msi: () => msix.msi, instance: () => ok(null) });
   const { config } = device.resources;
   const vectors = Array.from({ length: msix.size }, (_, vector) => vector);
@@ -44,7 +44,7 @@ export function physicalDevice(profile: DsaProfile, options: Omit<HostOptions, '
   function* resetFunction(): Steps<void> {
     yield* msix.disable();
     yield* silicon.functionLevelReset();
-    msix = must(yield* withMemoryEnabled(config, pciEnableMsix(core, device, remapping.domain)), 'enabling MSI-X of dsa0 after its reset');
+    msix = must(yield* withMemoryEnabled(config, pciEnableMsix(core, device, interruptParent)), 'enabling MSI-X of dsa0 after its reset');
   }
   const vfio = pciVfioDevice({
     name: device.name,

@@ -42,7 +42,7 @@ function host(state: ObservedState) {
   const run = on(made);
   /** What the driver switched on; what else it has done to the function, its reset commands undo. */
   const outside = () => run(readRegister(made.device.resources.config, PCICMD));
-  return { ...made, state, run, outside, ports: { core: made.core, iommu: made.iommu, interruptParent: made.remapping.domain } };
+  return { ...made, state, run, outside, ports: { core: made.core, iommu: made.iommu, interruptParent: made.interruptParent } };
 }
 
 function probed(state: ObservedState) {

@@ -157,9 +157,9 @@ export class ProgramMachine {
   }
 
   #probe(): HostDriver {
-    const { core, iommu, remapping, device } = this.host;
+    const { core, iommu, interruptParent, device } = this.host;
     const queues = Array.from({ length: QUEUES }, (_, index) => ({ ...DEFAULT_QUEUE, index, group: index % GROUPS, engine: index % GROUPS }));
-    const driver = must(this.run(HostDriver.probe({ core, iommu, interruptParent: remapping.domain }, device, queues)), 'probing the function');
+    const driver = must(this.run(HostDriver.probe({ core, iommu, interruptParent }, device, queues)), 'probing the function');
     watchDomains(this.subject);
     this.run(shareQueue(driver));
     return driver;

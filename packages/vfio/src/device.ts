@@ -40,7 +40,11 @@ export interface MappedWindow {
   unmap(): void;
 }
 
-export type SetIrqsErrno = 'EINVAL' | 'ENOTTY' | 'ENOSPC' | 'ENODEV' | 'ENOMEM' | 'EBUSY' | 'EBADF';
+/**
+ * `ENXIO`: what the interrupt is to be bound to is known to nobody (a guest's PASID without address space); `ERANGE`: no
+ * vector at all. The others as `PciIrqs.setIrqs` says.
+ */
+export type SetIrqsErrno = 'EINVAL' | 'ENOTTY' | 'ENOSPC' | 'ENODEV' | 'ENOMEM' | 'EBUSY' | 'EBADF' | 'ENXIO' | 'ERANGE';
 
 /** VFIO_DEVICE_GET_IRQ_INFO. `flags` of VFIO_IRQ_INFO. */
 export interface IrqInfo {

@@ -69,3 +69,8 @@ export function irqAction(flags: number): IrqAction | undefined {
 export function isDisable(set: IrqSet): boolean {
   return set.action === 'trigger' && set.data.kind === 'none' && set.count === 0;
 }
+
+/** A request that is refused: its eventfds are the device's to close (see `VfioDevice.setIrqs`). */
+export function closeFds(data: IrqSetData): void {
+  if (data.kind === 'eventfd') for (const fd of data.fds) fd?.close();
+}

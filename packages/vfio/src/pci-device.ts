@@ -4,7 +4,9 @@ import { fail, ok, readBytes, writeBytes } from '@siov/base';
 import type { AccessPort, Result, Steps } from '@siov/base';
 import type { DmaMapping, MappedWindow, SparseArea, VfioDevice } from './device.ts';
 import type { GuestPasids } from './guest-pasids.ts';
+import { closeFds } from './irq-set.ts';
 import type { IrqSet } from './irq-set.ts';
+import type { PciIrqs } from './pci-irqs.ts';
 import { VFIO_DEVICE_FLAGS, VFIO_IRQ_INFO, VFIO_PCI_IRQ, VFIO_PCI_NUM_IRQS, VFIO_PCI_NUM_REGIONS, VFIO_REGION_INFO_FLAG } from './uapi.ts';
 
 /** A region. Accesses are inside it; they cannot fail, as on a bus. */
@@ -34,6 +36,10 @@ export interface PciBackend {
   readonly regions: Readonly<Record<number, PciRegion>>;
   /** Entries of the MSI-X table. */
   readonly msixVectors: number;
+  /** MSI-X vectors are taken all at once (VFIO_IRQ_INFO_NORESIZE). Absent: one by one. */
+  readonly noResize?: boolean;
+  /** Interrupts of the other indices: REQ, ERR. Absent: only MSI-X has any. */
+  readonly otherIrqs?: Pick<PciIrqs, 'info' | 'setIrqs' | 'release'>;
   readonly dma: DmaSpace;
   readonly pasids?: GuestPasids;
   setMsix(set: IrqSet): ReturnType<VfioDevice['setIrqs']>;
@@ -44,7 +50,7 @@ export interface PciBackend {
 
 const READ_WRITE = VFIO_REGION_INFO_FLAG.READ | VFIO_REGION_INFO_FLAG.WRITE;
 
-/** The VFIO device of `backend`. Only MSI-X has interrupts. */
+/** The VFIO device of `backend`. */
 export function pciVfioDevice(backend: PciBackend): VfioDevice {
   const { name, regions, dma } = backend;
   const at = (call: string, index: number, offset: number, length: number): Result<PciRegion, 'EINVAL'> => {
@@ -68,9 +74,8 @@ export function pciVfioDevice(backend: PciBackend): VfioDevice {
     },
     irqInfo(index) {
       if (!(index >= 0 && index < VFIO_PCI_NUM_IRQS)) return fail('EINVAL', `${name}: irq index ${index} is not below ${VFIO_PCI_NUM_IRQS}`);
-      const msix = index === VFIO_PCI_IRQ.MSIX;
-      // No NORESIZE: vectors are added and removed one by one.
-      return ok({ index, count: msix ? backend.msixVectors : 0, flags: msix ? VFIO_IRQ_INFO.EVENTFD : 0 });
+      if (index !== VFIO_PCI_IRQ.MSIX) return backend.otherIrqs?.info(index) ?? ok({ index, count: 0, flags: 0 });
+      return ok({ index, count: backend.msixVectors, flags: VFIO_IRQ_INFO.EVENTFD | (backend.noResize === true ? VFIO_IRQ_INFO.NORESIZE : 0) });
     },
     *regionRead(index, offset, into) {
       const region = at('read', index, offset, into.length);
@@ -93,7 +98,8 @@ export function pciVfioDevice(backend: PciBackend): VfioDevice {
     ...(backend.pasids === undefined ? {} : { pasids: backend.pasids }),
     *setIrqs(set) {
       if (set.index === VFIO_PCI_IRQ.MSIX) return yield* backend.setMsix(set);
-      closeAll(set);
+      if (backend.otherIrqs !== undefined) return yield* backend.otherIrqs.setIrqs(set);
+      closeFds(set.data);
       return fail('EINVAL', `${name}: irq index ${set.index} has no interrupts`);
     },
     *dmaMap(mapping) {
@@ -110,14 +116,9 @@ export function pciVfioDevice(backend: PciBackend): VfioDevice {
 
 function* release(backend: PciBackend): Steps<void> {
   yield* backend.setMsix({ index: VFIO_PCI_IRQ.MSIX, start: 0, count: 0, action: 'trigger', data: { kind: 'none' } });
+  if (backend.otherIrqs !== undefined) yield* backend.otherIrqs.release();
   yield* backend.reset();
   // After the reset: the device no longer reads or writes what goes away here.
   backend.dma.unmapAll();
   yield* backend.released();
 }
-
-/** A refused request's eventfds are the device's to close (see {@link VfioDevice.setIrqs}). */
-function closeAll(set: IrqSet): void {
-  if (set.data.kind === 'eventfd') for (const fd of set.data.fds) fd?.close();
-}
-

@@ -1,0 +1,77 @@
+import { expect, test } from 'vitest';
+import fc from 'fast-check';
+import { noTrace, ok, plainState } from '@siov/base';
+import { PciIrqs, VFIO_IRQ_INFO } from '../src/index.ts';
+import type { IrqSet, IrqSetData } from '../src/index.ts';
+import { COUNTS, ERR, eventfds, INTX, makeIrqs, MSI, MSIX, REQ } from './irqs-machine.ts';
+import { Oracle } from './irqs-oracle.ts';
+import { outcome } from './irqs-rows.ts';
+
+test('GET_IRQ_INFO: counts and flags by index; NORESIZE for MSI, and for MSI-X where it is classic', () => {
+  const { EVENTFD, MASKABLE, AUTOMASKED, NORESIZE } = VFIO_IRQ_INFO;
+  const flags = (resize: 'classic' | 'dynamic') => [INTX, MSI, MSIX, ERR, REQ].map((index) => makeIrqs(resize).irqs.info(index));
+  const rest = [ok({ index: ERR, count: 1, flags: EVENTFD }), ok({ index: REQ, count: 1, flags: EVENTFD })];
+  const first = [ok({ index: INTX, count: 1, flags: EVENTFD | MASKABLE | AUTOMASKED }), ok({ index: MSI, count: 4, flags: EVENTFD | NORESIZE })];
+  expect(flags('classic')).toEqual([...first, ok({ index: MSIX, count: 6, flags: EVENTFD | NORESIZE }), ...rest]);
+  expect(flags('dynamic')).toEqual([...first, ok({ index: MSIX, count: 6, flags: EVENTFD }), ...rest]);
+  const { irqs } = makeIrqs('classic');
+  expect([irqs.info(5), irqs.info(-1)]).toMatchObject([{ errno: 'EINVAL' }, { errno: 'EINVAL' }]);
+  const bare = new PciIrqs({ state: plainState, trace: noTrace }, 'dev', { ...makeIrqs('classic').backend, counts: {} }, { resize: 'classic' });
+  expect(bare.info(MSIX)).toEqual(ok({ index: MSIX, count: 0, flags: 0 }));
+});
+
+test('two threads: one request after the other', () => {
+  const machine = makeIrqs('dynamic');
+  const [a, b] = [machine.fd(), machine.fd()];
+  const steps = machine.irqs.setIrqs(eventfds(MSIX, 0, [a]));
+  for (let taken = 0; taken < 2; taken++) steps.next();
+  machine.executor.spawn({ name: 'other', layer: 'test' }, machine.irqs.setIrqs(eventfds(MSI, 0, [b])));
+  machine.executor.settle();
+  machine.run(steps);
+  machine.executor.settle();
+  expect([machine.irqs.index, a.closed, b.closed]).toEqual([MSIX, false, true]);
+});
+
+const index = fc.constantFrom(INTX, MSI, MSIX, MSIX, MSIX, ERR, REQ);
+const call = fc.record({
+  index,
+  start: fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, fc.nat(6)),
+  count: fc.oneof({ weight: 1, arbitrary: fc.constant(1) }, fc.nat(4)),
+  kind: fc.constantFrom<IrqSetData['kind']>('eventfd', 'eventfd', 'eventfd', 'none', 'bool'),
+  action: fc.constantFrom<IrqSet['action']>('trigger', 'trigger', 'trigger', 'trigger', 'mask', 'unmask'),
+  /** Of each interrupt: whether it is given, or meant. */
+  some: fc.array(fc.constantFrom('given', 'given', 'given', 'none', 'closed'), { minLength: 7, maxLength: 7 }),
+  available: fc.constantFrom(6, 6, 6, 2),
+  enable: fc.constantFrom(null, null, null, 'ENODEV' as const),
+  arm: fc.oneof({ weight: 3, arbitrary: fc.constant([]) }, fc.array(fc.nat(5), { maxLength: 2 })),
+});
+
+test.each(['classic', 'dynamic'] as const)('%s: any sequence of requests answers and leaves what the table says; nothing leaks', (resize) => {
+  fc.assert(fc.property(fc.array(call, { maxLength: 40 }), (calls) => {
+    const machine = makeIrqs(resize);
+    const oracle = new Oracle(COUNTS, resize);
+    for (const { index: at, start, count, kind, action, some, ...refusals } of calls) {
+      Object.assign(machine.refusals, refusals);
+      const fds = some.slice(0, count).map((how) => {
+        if (kind !== 'eventfd' || how === 'none') return null;
+        const fd = machine.fd();
+        if (how === 'closed') fd.close();
+        return fd;
+      });
+      const data: IrqSetData = kind === 'eventfd' ? { kind, fds } : kind === 'bool' ? { kind, values: some.slice(0, count).map((how) => how === 'given') } : { kind };
+      const set: IrqSet = { index: at, start, count, action, data };
+      const counts = machine.fds.map((fd) => fd.count);
+      const expected = oracle.request(set, refusals);
+      const result = machine.run(machine.irqs.setIrqs(set));
+      expect(result.ok ? result.value : outcome(result)).toBe(expected.result);
+      // What is open is what is held, what is armed has its own eventfd, and exactly what was asked for was signalled.
+      expect(machine.fds.filter(({ closed }) => !closed)).toEqual(oracle.held());
+      expect([...machine.held.armed].toSorted(([a], [b]) => a - b)).toEqual([...oracle.triggers].toSorted(([a], [b]) => a - b));
+      expect([machine.irqs.index, machine.held.masked]).toEqual([oracle.index, oracle.masked]);
+      expect(machine.fds.filter((fd, each) => fd.count !== (counts[each] ?? 0))).toEqual(machine.fds.filter((fd) => expected.signals.includes(fd)));
+    }
+    machine.run(machine.irqs.release());
+    const { held, fds } = machine;
+    expect([held.enabled, held.armed.size, held.kept.size, held.unmask, fds.every(({ references }) => references === 0)]).toEqual([null, 0, 0, null, true]);
+  }), { numRuns: 400 });
+});

@@ -2,6 +2,7 @@
 // a change of either tells whoever provides the vectors (QEMU hw/pci/msix.c).
 import { bit, bits, register, RegisterFile } from '@siov/base';
 import type { AccessSize, StatePort, Steps } from '@siov/base';
+import type { Message } from './posting.ts';
 
 const ENTRY_SIZE = 16;
 const SOURCE = 'PCI Local Bus 3.0 6.8.2';
@@ -14,6 +15,8 @@ const Control = register('MSI-X vector control', { offset: 12, reset: 1, source:
 export interface VectorNotifier {
   use(vector: number): Steps<void>;
   release(vector: number): Steps<void>;
+  /** The guest changed the message of a vector that can fire. */
+  message?(vector: number): Steps<void>;
 }
 
 export class MsixTable {
@@ -65,6 +68,7 @@ export class MsixTable {
     const vector = Math.floor(offset / ENTRY_SIZE);
     const before = this.masked(vector);
     this.#file.write(offset, size, value);
+    if (!before && offset % ENTRY_SIZE < Control.offset && this.#notifier.message !== undefined) yield* this.#notifier.message(vector);
     yield* this.#changed(vector, before);
   }
 
@@ -89,8 +93,19 @@ export class MsixTable {
   }
 
   masked(vector: number): boolean {
-    const control = this.#file.get(Control, vector * ENTRY_SIZE + Control.offset);
-    return !this.#function.enabled || this.#function.masked || Control.mask.get(control) === 1;
+    return !this.#function.enabled || this.#function.masked || this.entryMasked(vector);
+  }
+
+  /** The vector's own mask bit, whatever the function says. */
+  entryMasked(vector: number): boolean {
+    return Control.mask.get(this.#file.get(Control, vector * ENTRY_SIZE + Control.offset)) === 1;
+  }
+
+  /** What the guest's interrupt controller gets when the vector fires now. */
+  message(vector: number): Message {
+    const at = vector * ENTRY_SIZE;
+    const high = BigInt(this.#file.get(AddressHi, at + AddressHi.offset));
+    return { address: (high << 32n) | BigInt(this.#file.get(AddressLo, at + AddressLo.offset)), data: this.#file.get(Data, at + Data.offset) };
   }
 
   pending(vector: number): boolean {
@@ -108,8 +123,7 @@ export class MsixTable {
   }
 
   *#send(vector: number): Steps<void> {
-    const at = vector * ENTRY_SIZE;
-    const high = BigInt(this.#file.get(AddressHi, at + AddressHi.offset));
-    yield* this.#deliver((high << 32n) | BigInt(this.#file.get(AddressLo, at + AddressLo.offset)), this.#file.get(Data, at + Data.offset));
+    const { address, data } = this.message(vector);
+    yield* this.#deliver(address, data);
   }
 }

@@ -17,7 +17,7 @@ const region = (bytes) => ({ size: bytes.length, *read(at, into) { into.set(byte
 const dma = { map: ok, unmap: ok, unmapAll() {} };
 const myDevice = pciVfioDevice({
   name: 'mine', regions: { 0: region(new Uint8Array(0x4000)), 7: region(space) }, msixVectors: 2, dma,
-  *setMsix({ start, count, data }) { console.log(start, count, data.fds.map(String)); data.fds[0]?.signal(); return ok(); },
+  *setMsix({ start, count, data }) { console.log(start, count, data.fds.map(String)); data.fds[0]?.signal(); return ok(0); },
   *reset() {}, *released() {},
 });`;
   const code = `${device}\n${example.replace(/^import .*my-device.*$/m, '')}\nconst loop = vmm.value.mainLoop();\nloop.next();\nloop.next();`;

@@ -4,6 +4,7 @@ import type { EventFd, Failure, Steps } from '@siov/base';
 import { isDisable, VFIO_PCI_IRQ, VFIO_PCI_REGION } from '@siov/vfio';
 import type { IrqSet, VfioDevice } from '@siov/vfio';
 import { VfioPci } from '../src/index.ts';
+import type { VmmOptions, VmmPorts } from '../src/index.ts';
 
 export const CAPABILITY = 0x60;
 export const CONTROL = CAPABILITY + 2;
@@ -18,12 +19,14 @@ export class RecordingDevice implements VfioDevice {
   /** Config space; a walk over it finds PCI Express at 0x40, then MSI-X. */
   readonly config = new Uint8Array(4096);
   readonly bar0 = new Uint8Array(0x4000);
-  /** Requests as `start+count:data`, data being `fd`, `-1` or `none` for each vector. */
+  /** Requests as `start+count:data`, data being `fd` (the main loop's), `kvm`, `-1` or `none` for each vector. */
   readonly sets: string[] = [];
   readonly accesses: string[] = [];
   /** What vector n signals, as the device holds it. */
   readonly triggers: (EventFd | null)[];
   refuse: Failure<'ENOSPC' | 'EINVAL'> | null = null;
+  /** How many vectors the host has for it. */
+  available = Infinity;
   vectors: number;
 
   constructor(vectors: number) {
@@ -61,10 +64,14 @@ export class RecordingDevice implements VfioDevice {
   *setIrqs(set: IrqSet): ReturnType<VfioDevice['setIrqs']> {
     const { start, count, data } = set;
     const fds = data.kind === 'eventfd' ? data.fds : [];
-    this.sets.push(`${start}+${count}:${data.kind === 'eventfd' ? fds.map((fd) => (fd === null ? '-1' : 'fd')).join() : data.kind}`);
+    this.sets.push(`${start}+${count}:${data.kind === 'eventfd' ? fds.map(kindOf).join() : data.kind}`);
     if (this.refuse !== null) {
       for (const fd of fds) fd?.close();
       return this.refuse;
+    }
+    if (start + count > this.available) {
+      for (const fd of fds) fd?.close();
+      return ok(this.available);
     }
     if (isDisable(set)) for (let vector = 0; vector < this.vectors; vector++) this.#arm(vector, null);
     for (const [each, fd] of fds.entries()) this.#arm(start + each, fd);
@@ -91,8 +98,13 @@ export class RecordingDevice implements VfioDevice {
   }
 }
 
+/** Whose eventfd a vector has. */
+export function kindOf(fd: EventFd | null): string {
+  return fd === null ? '-1' : fd.name.endsWith('/kvm') ? 'kvm' : 'fd';
+}
+
 /** A machine around the device: what the guest does, and the messages its interrupt controller got. */
-export function attach(device: RecordingDevice) {
+export function attach(device: RecordingDevice, options: Partial<VmmOptions> = {}, more: Partial<VmmPorts> = {}) {
   const executor = new Executor();
   const messages: string[] = [];
   const ports = {
@@ -101,13 +113,16 @@ export function attach(device: RecordingDevice) {
     *inject(address: bigint, data: number): Steps<void> {
       messages.push(`${address.toString(16)}:${data}`);
     },
+    ...more,
   };
   const guest = { name: 'VC0', layer: 'guest' };
   const run = <T>(steps: Steps<T>): T => executor.run(guest, steps);
-  const realized = run(VfioPci.realize(ports, { trapAgent: 'VC0/host' }, device));
+  const realized = run(VfioPci.realize(ports, { trapAgent: 'VC0/host', ...options }, device));
   if (!realized.ok) throw new Error(realized.message);
   const vmm = realized.value;
   executor.spawn({ name: 'QM', layer: 'vmm' }, vmm.mainLoop());
+  const work = vmm.kvmWork();
+  if (work !== null) executor.spawn({ name: 'KVMw', layer: 'vmm' }, work);
   const config = vmm.region(VFIO_PCI_REGION.CONFIG);
   const bar0 = vmm.region(VFIO_PCI_REGION.BAR0);
   return {

@@ -1,72 +1,103 @@
-// The guest driver: probe, enabling the device, removal (drivers/dma/idxd/init.c, device.c). It drives a function whose
-// configuration the host has fixed; what it does is what the stock driver does there, access by access.
-import { describeFailure, fail, ok, register } from '@siov/base';
+// The driver of a function, on a host and in a guest alike (R19): probe, enabling the device, removal
+// (drivers/dma/idxd/init.c, device.c). What it does is what the stock driver does there, access by access.
+import { describeFailure, fail, ok } from '@siov/base';
 import type { Result, Steps } from '@siov/base';
-import {
-  CMDCAP, CMDSTATUS, COMMAND, COMMAND_ERROR, DEVICE_STATE, ENGCAP, GENCAP, GENCFG, GENCTRL, GENSTS, GRPCAP, Grpcfg, GRPCFG_SIZE, OFFSETS, OFFSETS_HI,
-  OPCAP, PCICMD, TABLE_OFFSET_UNIT, VERSION, WQCAP, Wqcfg, wqcfgSize,
-} from '@siov/datasheet';
+import { CMDSTATUS, COMMAND, COMMAND_ERROR, DEVICE_STATE, GENCFG, GENCTRL, GENSTS, PCICMD, VERSION } from '@siov/datasheet';
 import { readRegister, writeRegister } from '@siov/device';
 import type { PciDevice } from '@siov/device';
 import { freeIrq, pciAllocIrqVectors, requestThreadedIrq } from '@siov/irq';
 import type { IrqCore, IrqDomain, IrqReturn, MsiAllocInfo, MsixErrno, MsixVectors } from '@siov/irq';
+import { readCapabilities } from './capabilities.ts';
+import type { Capabilities } from './capabilities.ts';
+import { readConfiguration } from './fixed-configuration.ts';
 import { GuestFunction } from './function.ts';
+import type { DriverParts } from './parts.ts';
+import type { DevicePasids, PasidBinding } from './pasids.ts';
+import { msixPermissions } from './permission-backends.ts';
+import { Permissions } from './permissions.ts';
+import type { PermissionBackend } from './permissions.ts';
+import { checkConfig, settingsOf } from './queue-config.ts';
+import type { DeviceConfig, EngineConfig, QueueConfig, QueueSettings } from './queue-config.ts';
 import { GuestWorkQueue } from './work-queue.ts';
+import { writeConfiguration } from './write-configuration.ts';
 
-/** The last word of a queue's configuration, which the stock driver reads with the rest. */
-const WqcfgReserved = register('RESERVED', { offset: 0x1c, access: 'ro', source: 'DSA spec 3.0 §9.2.22' }, {});
+export type GuestProbeErrno = 'ENODEV' | 'ENXIO' | 'EIO' | 'EOPNOTSUPP' | 'EPERM' | MsixErrno;
 
-export type GuestProbeErrno = 'ENODEV' | 'ENXIO' | 'EIO' | 'EOPNOTSUPP' | MsixErrno;
+export interface GuestDriverOptions {
+  /** Who makes a queue's interrupt legal for a PASID, and where it comes from; {@link msixPermissions} unless said. */
+  readonly permissions?: PermissionBackend;
+  /** The PASIDs of the device. Absent: it works without, as with the module's parameter `sva=0`. */
+  readonly pasids?: DevicePasids;
+  /** For a function whose configuration is the driver's. The others are as their host has fixed them. */
+  readonly queues?: readonly QueueConfig[];
+  /** Absent: each group that has queues gets the engine of its number. */
+  readonly engines?: readonly EngineConfig[];
+}
 
-/** Where the function's tables are, in bytes, and what it can do. */
-interface Found {
-  readonly wqs: number;
-  readonly groups: number;
-  readonly grpcfg: number;
-  readonly wqcfg: number;
-  readonly wqcfgSize: number;
-  readonly msixperm: number;
-  /** Request Interrupt Handle exists. */
-  readonly handles: boolean;
+/** How its queues are configured; `own`: by the driver. */
+interface Configuration {
+  readonly own: DeviceConfig | null;
+  readonly settings: readonly QueueSettings[];
 }
 
 export class GuestDriver {
   readonly function: GuestFunction;
   readonly queues: readonly GuestWorkQueue[];
-  readonly #core: IrqCore;
-  readonly #device: PciDevice;
+  readonly #parts: DriverParts;
+  readonly #configuration: Configuration;
   readonly #vectors: MsixVectors;
+  readonly #state: { enabled: boolean };
 
-  private constructor(core: IrqCore, device: PciDevice, function_: GuestFunction, vectors: MsixVectors, found: Found) {
-    this.function = function_;
-    this.#core = core;
-    this.#device = device;
+  private constructor(parts: DriverParts, configuration: Configuration, vectors: MsixVectors) {
+    this.function = parts.function;
+    this.#parts = parts;
+    this.#configuration = configuration;
     this.#vectors = vectors;
-    this.queues = Array.from({ length: found.wqs }, (_, index) => {
-      const vector = { number: index + 1, virq: vectors.virqs[index + 1] ?? 0 };
-      return new GuestWorkQueue(core, device, function_, { index, vector, handles: found.handles, msixperm: found.msixperm });
-    });
+    this.#state = parts.core.ports.state.record(`guest/${parts.device.name}/driver`, { enabled: false });
+    const { own, settings } = configuration;
+    const usable = (index: number) => !parts.capabilities.configurable || own?.queues.some((each) => each.index === index) === true;
+    this.queues = settings.map((each) => new GuestWorkQueue({ ...parts, configure: () => this.#configure(), usable }, each));
   }
 
-  /** idxd_pci_probe(). `ENXIO`: halted; `EOPNOTSUPP`: a queue is not dedicated; else what MSI-X gives. */
-  static probe(core: IrqCore, device: PciDevice, parent: IrqDomain<MsiAllocInfo>): Steps<Result<GuestDriver, GuestProbeErrno>> {
-    return core.ports.trace.cross('guest', 'probe', { device: device.name }, GuestDriver.#probe(core, device, parent));
+  /**
+   * idxd_pci_probe(). `ENXIO`: halted; `EOPNOTSUPP`: a fixed queue is shared or has a PASID and the driver uses none, or
+   * the device cannot do what `queues` asks for; `EPERM`: `queues` for a function that its host has fixed; `EINVAL`: what
+   * is wrong with `queues`; else what MSI-X gives. Without the system PASID the kernel's queues work without one, as the
+   * stock driver has it: see {@link systemPasid}.
+   */
+  static probe(core: IrqCore, device: PciDevice, parent: IrqDomain<MsiAllocInfo>, options: GuestDriverOptions = {}): Steps<Result<GuestDriver, GuestProbeErrno>> {
+    return core.ports.trace.cross('guest', 'probe', { device: device.name }, GuestDriver.#probe(core, device, parent, options));
   }
 
-  static *#probe(core: IrqCore, device: PciDevice, parent: IrqDomain<MsiAllocInfo>): Steps<Result<GuestDriver, GuestProbeErrno>> {
+  static *#probe(core: IrqCore, device: PciDevice, parent: IrqDomain<MsiAllocInfo>, options: GuestDriverOptions): Steps<Result<GuestDriver, GuestProbeErrno>> {
     const bar = device.bar(0);
     if (!bar.ok) return bar;
     const { config } = device.resources;
     const control = yield* readRegister(config, PCICMD);
     yield* writeRegister(config, PCICMD, PCICMD.busMasterEnable.set(PCICMD.memorySpaceEnable.set(control, 1), 1));
     const function_ = new GuestFunction(core, device.name, bar.value);
-    yield* function_.read(VERSION);
+    const version = yield* function_.read(VERSION);
     if (GENSTS.state.get(yield* function_.read(GENSTS)) === DEVICE_STATE.HALT) return fail('ENXIO', `${device.name} is halted`);
     yield* function_.initialReset();
-    const found = yield* readCapabilities(function_);
-    const fixed = yield* readConfiguration(function_, found, device.name);
-    if (!fixed.ok) return fixed;
-    const vectors = yield* pciAllocIrqVectors(core, device, parent);
+    const systemPasid = options.pasids === undefined ? null : yield* bindSystemPasid(core, device, function_, options.pasids);
+    const probed = yield* GuestDriver.#setUp(core, device, parent, { ...options, function: function_, version, systemPasid });
+    if (!probed.ok && options.pasids !== undefined && systemPasid !== null) yield* options.pasids.unbind(systemPasid);
+    return probed;
+  }
+
+  /** The rest of it, with the PASID there is: no interrupt is allocated before it is known (R16). */
+  static *#setUp(
+    core: IrqCore,
+    device: PciDevice,
+    parent: IrqDomain<MsiAllocInfo>,
+    { function: function_, version, systemPasid, permissions = msixPermissions, pasids = null, queues, engines }: Omit<GuestDriverOptions, 'pasids'> & {
+      readonly function: GuestFunction; readonly version: typeof VERSION.reset; readonly systemPasid: PasidBinding | null; readonly pasids?: DevicePasids | null;
+    },
+  ): Steps<Result<GuestDriver, GuestProbeErrno>> {
+    const capabilities = yield* readCapabilities(function_, version);
+    const configuration = yield* findConfiguration(function_, capabilities, { pasids: pasids !== null, queues, engines });
+    if (!configuration.ok) return configuration;
+    const vectors = yield* pciAllocIrqVectors(core, device, parent, permissions.vectors === undefined ? {} : { minVectors: permissions.vectors, maxVectors: permissions.vectors });
     if (!vectors.ok) return vectors;
     const requested = yield* requestThreadedIrq(core, vectors.value.virqs[0] ?? 0, { name: 'idxd-misc', devId: function_, thread: () => miscThread(core, function_) });
     if (!requested.ok) {
@@ -74,34 +105,98 @@ export class GuestDriver {
       return fail('ENXIO', `${device.name}: ${describeFailure(requested)}`);
     }
     yield* unmaskErrors(function_);
-    return ok(new GuestDriver(core, device, function_, vectors.value, found));
+    const place = { function: function_, msixperm: capabilities.msixperm, virqs: vectors.value.virqs };
+    const parts = { core, device, function: function_, capabilities, permissions: new Permissions(core, permissions, place), pasids, systemPasid };
+    return ok(new GuestDriver(parts, configuration.value, vectors.value));
   }
 
-  /** Binding the device to its driver: interrupts for user PASIDs made legal, Enable Device. `EIO` names the command's error. */
-  *enable(): Steps<Result<void, 'EIO'>> {
-    const config = yield* this.function.read(GENCFG);
-    yield* this.function.write(GENCFG, GENCFG.userInterruptsEnable.set(config, 1));
+  /** The PASID under which the device works for the kernel; null: its requests carry none. */
+  get systemPasid(): number | null {
+    return this.#parts.systemPasid?.pasid ?? null;
+  }
+
+  /**
+   * Binding the device to its driver: what is the driver's to configure, interrupts for user PASIDs made legal, Enable
+   * Device. `EIO` names the command's error; `EINVAL`: a configurable device without queues.
+   */
+  *enable(): Steps<Result<void, 'EIO' | 'EINVAL'>> {
+    const { capabilities, pasids, systemPasid, device } = this.#parts;
+    if (capabilities.configurable && this.#configuration.own === null) return fail('EINVAL', `${device.name}: no queue is configured`);
+    yield* this.#configure();
+    // The kernel's queues do not get PASIDs without the system's; those of processes ask for no interrupts.
+    if (pasids === null || systemPasid !== null) yield* enableUserInterrupts(this.function);
     yield* this.function.read(GENSTS);
     const error = CMDSTATUS.error.get(yield* this.function.command(COMMAND.ENABLE_DEVICE));
-    if (error === COMMAND_ERROR.SUCCESS || error === COMMAND_ERROR.DEVICE_NOT_DISABLED) return ok();
-    return fail('EIO', `${this.#device.name}: Enable Device: error 0x${error.toString(16)}`);
+    if (error !== COMMAND_ERROR.SUCCESS && error !== COMMAND_ERROR.DEVICE_NOT_DISABLED) return fail('EIO', `${device.name}: Enable Device: error 0x${error.toString(16)}`);
+    this.#state.enabled = true;
+    return ok();
   }
 
-  /** Unbinding it: Disable Device. What the host has configured is not reset. */
+  /** Unbinding it: Disable Device. What the host has configured is not reset; what the driver has is. */
   *disable(): Steps<void> {
+    this.#state.enabled = false;
     yield* this.function.read(GENSTS);
     yield* this.function.command(COMMAND.DISABLE_DEVICE);
+    if (!this.#parts.capabilities.configurable) return;
+    yield* this.function.command(COMMAND.RESET_DEVICE);
+    yield* unmaskErrors(this.function);
   }
 
-  /** idxd_shutdown(), then what idxd_remove() gives back. Queues and device must be disabled. */
-  *remove(): Steps<void> {
+  /**
+   * idxd_remove() and idxd_shutdown(): queues and device disabled where they are not yet, error interrupts off, the
+   * interrupts given back, and the PASID last of all, when no entry holds it any more. `EBUSY`: somebody else's does.
+   */
+  *remove(): Steps<Result<void, 'EBUSY' | 'EINVAL'>> {
+    for (const queue of this.queues) yield* queue.disable();
+    if (this.#state.enabled) yield* this.disable();
     yield* this.function.read(GENSTS);
     const control = yield* this.function.read(GENCTRL);
     yield* this.function.write(GENCTRL, GENCTRL.haltInterruptEnable.set(GENCTRL.softwareErrorInterruptEnable.set(control, 0), 0));
     const misc = this.#vectors.virqs[0] ?? 0;
-    yield* freeIrq(this.#core, misc, this.function);
+    yield* freeIrq(this.#parts.core, misc, this.function);
     yield* this.#vectors.free();
+    const { pasids, systemPasid } = this.#parts;
+    return pasids === null || systemPasid === null ? ok() : yield* pasids.unbind(systemPasid);
   }
+
+  *#configure(): Steps<void> {
+    const { own } = this.#configuration;
+    if (own !== null) yield* writeConfiguration(this.function, this.#parts.capabilities, own, (wq) => this.queues[wq]?.pasid ?? null);
+  }
+}
+
+/** idxd_enable_system_pasid(), and interrupts made legal for it. A device without one works without. */
+function* bindSystemPasid(core: IrqCore, device: PciDevice, function_: GuestFunction, pasids: DevicePasids): Steps<PasidBinding | null> {
+  const bound = yield* pasids.system();
+  if (!bound.ok) {
+    core.log.warn(`${device.name}: No in-kernel DMA with PASID. ${describeFailure(bound)}`);
+    return null;
+  }
+  yield* enableUserInterrupts(function_);
+  return bound.value;
+}
+
+/** From what the host has fixed, or from what the caller asks for. */
+function* findConfiguration(
+  function_: GuestFunction,
+  capabilities: Capabilities,
+  { pasids, queues, engines }: { readonly pasids: boolean; readonly queues?: readonly QueueConfig[] | undefined; readonly engines?: readonly EngineConfig[] | undefined },
+): Steps<Result<Configuration, 'EOPNOTSUPP' | 'EINVAL' | 'EPERM'>> {
+  if (!capabilities.configurable) {
+    if (queues !== undefined) return fail('EPERM', `${function_.name}: its queues are configured by its host`);
+    const settings = yield* readConfiguration(function_, capabilities, { pasids });
+    return settings.ok ? ok({ own: null, settings: settings.value }) : settings;
+  }
+  const checked = queues === undefined ? ok(null) : checkConfig(capabilities, queues, engines);
+  if (!checked.ok) return checked;
+  const own = checked.value;
+  return ok({ own, settings: Array.from({ length: capabilities.wqs }, (_, index) => settingsOf(own, index)) });
+}
+
+/** idxd_set_user_intr(). */
+function* enableUserInterrupts(function_: GuestFunction): Steps<void> {
+  const config = yield* function_.read(GENCFG);
+  yield* function_.write(GENCFG, GENCFG.userInterruptsEnable.set(config, 1));
 }
 
 function* miscThread(core: IrqCore, function_: GuestFunction): Steps<IrqReturn> {
@@ -113,50 +208,4 @@ function* miscThread(core: IrqCore, function_: GuestFunction): Steps<IrqReturn> 
 function* unmaskErrors(function_: GuestFunction): Steps<void> {
   const control = yield* function_.read(GENCTRL);
   yield* function_.write(GENCTRL, GENCTRL.haltInterruptEnable.set(GENCTRL.softwareErrorInterruptEnable.set(control, 1), 1));
-}
-
-/** idxd_read_caps(), idxd_read_table_offsets(). */
-function* readCapabilities(function_: GuestFunction): Steps<Found> {
-  const gencap = yield* function_.read(GENCAP);
-  const handles = GENCAP.commandCapabilities.get(gencap) === 1 && (CMDCAP.commands.get(yield* function_.read(CMDCAP)) & (1 << COMMAND.REQUEST_INTERRUPT_HANDLE)) !== 0;
-  const grpcap = yield* function_.read(GRPCAP);
-  yield* function_.read(ENGCAP);
-  const wqcap = yield* function_.read(WQCAP);
-  for (const opcap of OPCAP) yield* function_.read<string, 64>(opcap);
-  const offsets = yield* function_.read(OFFSETS);
-  yield* function_.read(OFFSETS_HI);
-  return {
-    wqs: WQCAP.numberOfWqs.get(wqcap),
-    groups: GRPCAP.numberOfGroups.get(grpcap),
-    grpcfg: OFFSETS.grpcfg.get(offsets) * TABLE_OFFSET_UNIT,
-    wqcfg: OFFSETS.wqcfg.get(offsets) * TABLE_OFFSET_UNIT,
-    wqcfgSize: wqcfgSize(WQCAP.wqcfgSize.get(wqcap)),
-    msixperm: OFFSETS.msixperm.get(offsets) * TABLE_OFFSET_UNIT,
-    handles,
-  };
-}
-
-/** idxd_device_load_config(): the configuration the host has fixed. */
-function* readConfiguration(function_: GuestFunction, found: Found, name: string): Steps<Result<void, 'EOPNOTSUPP'>> {
-  yield* function_.read(GENCFG);
-  for (let group = 0; group < found.groups; group++) {
-    const base = found.grpcfg + group * GRPCFG_SIZE;
-    // As many words as there are blocks of 64 queues, and one more: so the stock driver counts.
-    const words = Math.floor(found.wqs / 64) + 2;
-    for (const wqs of Grpcfg.Wqs.slice(0, words)) yield* function_.read<string, 64>(wqs, base);
-    yield* function_.read(Grpcfg.Engines, base);
-    yield* function_.read(Grpcfg.Flags, base);
-  }
-  for (let wq = 0; wq < found.wqs; wq++) {
-    const base = found.wqcfg + wq * found.wqcfgSize;
-    yield* function_.read(Wqcfg.Size, base);
-    yield* function_.read(Wqcfg.Threshold, base);
-    const mode = yield* function_.read(Wqcfg.Mode, base);
-    for (const rest of [Wqcfg.Limits, Wqcfg.OccupancyInterrupt, Wqcfg.OccupancyLimit, Wqcfg.Status]) yield* function_.read<string, 32>(rest, base);
-    yield* function_.read(WqcfgReserved, base);
-    if (Wqcfg.Mode.dedicated.get(mode) === 0 || Wqcfg.Mode.pasidEnable.get(mode) === 1) {
-      return fail('EOPNOTSUPP', `${name}: work queue ${wq} is shared or has a PASID, and its configuration cannot be changed`);
-    }
-  }
-  return ok();
 }

@@ -1,5 +1,14 @@
+export type { Capabilities } from './capabilities.ts';
 export { GuestFunction } from './function.ts';
-export type { GuestProbeErrno } from './guest-driver.ts';
+export type { GuestDriverOptions, GuestProbeErrno } from './guest-driver.ts';
 export { GuestDriver } from './guest-driver.ts';
-export type { GuestQueueOptions } from './work-queue.ts';
+export type { DevicePasids, PasidBinding, PasidErrno } from './pasids.ts';
+export type { ImsInterrupts } from './permission-backends.ts';
+export { imsPermissions, msixPermissions } from './permission-backends.ts';
+export type { PermissionBackend, PermissionErrno, PermissionPlace, PermittedInterrupt } from './permissions.ts';
+export { freePermittedIrq, GrantedPermission, Permissions, requestPermittedIrq } from './permissions.ts';
+export type { SubmitErrno } from './portal.ts';
+export { ENQCMDS_RETRIES } from './portal.ts';
+export type { EngineConfig, QueueConfig, QueueSettings } from './queue-config.ts';
+export type { QueueErrno, QueueType } from './work-queue.ts';
 export { GuestWorkQueue } from './work-queue.ts';

@@ -1,25 +1,21 @@
-// A kernel work queue of the guest: enabled, its interrupt requested, its handle fetched, descriptors submitted and their
-// records collected (idxd_drv_enable_wq(), idxd_wq_request_irq(), submit.c).
-import { describeFailure, fail, ok } from '@siov/base';
-import type { Result, StatePort, Steps } from '@siov/base';
-import {
-  CMDSTATUS, COMMAND, COMMAND_ERROR, DESCRIPTOR_FLAG, encodeDescriptor, Msixperm, MSIXPERM_SIZE, OPCODE, PORTAL_SIZE, PORTAL_SLOT_SIZE, portalOffset, wqOperand,
-} from '@siov/datasheet';
+// A work queue: enabled, its interrupt set up, descriptors submitted and their records collected (idxd_drv_enable_wq(),
+// idxd_drv_disable_wq() in drivers/dma/idxd/device.c).
+import { fail, Lock, ok } from '@siov/base';
+import type { Result, Steps } from '@siov/base';
+import { CMDSTATUS, COMMAND, COMMAND_ERROR, DESCRIPTOR_FLAG, OPCODE, Wqcfg, wqOperand } from '@siov/datasheet';
 import type { Descriptor } from '@siov/datasheet';
-import type { PciDevice } from '@siov/device';
-import { freeIrq, requestThreadedIrq } from '@siov/irq';
-import type { IrqCore, IrqReturn } from '@siov/irq';
-import type { GuestFunction } from './function.ts';
+import type { IrqReturn } from '@siov/irq';
+import type { DriverParts } from './parts.ts';
+import { QueuePortal } from './portal.ts';
+import type { SubmitErrno } from './portal.ts';
+import type { QueueSettings } from './queue-config.ts';
+import { QueueInterrupt } from './queue-interrupt.ts';
+import type { QueueInterruptErrno } from './queue-interrupt.ts';
 
-export interface GuestQueueOptions {
-  readonly index: number;
-  /** MSI-X vector of the queue and the interrupt behind it. */
-  readonly vector: { readonly number: number; readonly virq: number };
-  /** Whether interrupt handles are requested from the device; without, the handle is the vector's number. */
-  readonly handles: boolean;
-  /** Bytes from BAR0's start to the interrupt permission table. */
-  readonly msixperm: number;
-}
+/** Who submits: the kernel, which takes completion interrupts, or processes, each under its PASID. */
+export type QueueType = 'kernel' | 'user';
+
+export type QueueErrno = 'ENXIO' | 'EOPNOTSUPP' | QueueInterruptErrno;
 
 const { COMPLETION_RECORD_ADDRESS_VALID, REQUEST_COMPLETION_RECORD, REQUEST_COMPLETION_INTERRUPT } = DESCRIPTOR_FLAG;
 /** What the stock driver's dmaengine client sets. */
@@ -27,29 +23,41 @@ const FLAGS = COMPLETION_RECORD_ADDRESS_VALID | REQUEST_COMPLETION_RECORD | REQU
 
 interface QueueState {
   enabled: boolean;
-  handle: number;
-  /** Byte offset in the portal page of the next submission. */
-  slot: number;
+  type: QueueType;
+  /** In WQCFG; -1: PASID enable is off. */
+  pasid: number;
   /** Completion interrupts taken. */
   interrupts: number;
 }
 
+/** What a queue needs of its driver. */
+export interface QueueParts extends DriverParts {
+  /** Writes what the driver configures of groups and queues; nothing where the host has fixed it. */
+  configure(): Steps<void>;
+  /** Whether the queue is one the driver may use. */
+  usable(index: number): boolean;
+}
+
 export class GuestWorkQueue {
   readonly index: number;
-  readonly #core: IrqCore;
-  readonly #device: PciDevice;
-  readonly #function: GuestFunction;
-  readonly #options: GuestQueueOptions;
+  readonly settings: QueueSettings;
+  readonly #parts: QueueParts;
+  readonly #interrupt: QueueInterrupt;
+  readonly #portal: QueuePortal;
+  /** wq_lock */
+  readonly #lock: Lock;
   readonly #state: QueueState;
 
-  constructor(core: IrqCore, device: PciDevice, function_: GuestFunction, options: GuestQueueOptions) {
-    this.index = options.index;
-    this.#core = core;
-    this.#device = device;
-    this.#function = function_;
-    this.#options = options;
-    const { state } = core.ports as { state: StatePort };
-    this.#state = state.record<QueueState>(`guest/${device.name}/wq${options.index}`, { enabled: false, handle: -1, slot: 0, interrupts: 0 });
+  constructor(parts: QueueParts, settings: QueueSettings) {
+    const { state } = parts.core.ports;
+    const name = `guest/${parts.device.name}/wq${settings.index}`;
+    this.index = settings.index;
+    this.settings = settings;
+    this.#parts = parts;
+    this.#interrupt = new QueueInterrupt(parts, settings.index);
+    this.#portal = new QueuePortal(state, parts.device, settings);
+    this.#lock = new Lock(state, name);
+    this.#state = state.record<QueueState>(name, { enabled: false, type: 'kernel', pasid: -1, interrupts: 0 });
   }
 
   /** Completion interrupts taken since the driver was loaded. */
@@ -61,82 +69,137 @@ export class GuestWorkQueue {
     return this.#state.enabled;
   }
 
-  /** Enable WQ, then the interrupt, then its handle. `EIO`: a command failed; `EBUSY`: the interrupt was refused. */
-  *enable(): Steps<Result<void, 'EIO' | 'EBUSY'>> {
-    const error = CMDSTATUS.error.get(yield* this.#function.command(COMMAND.ENABLE_WQ, this.index));
-    if (error !== COMMAND_ERROR.SUCCESS && error !== COMMAND_ERROR.WQ_NOT_DISABLED) return this.#failed('Enable WQ', error);
-    const { virq, number } = this.#options.vector;
-    const requested = yield* requestThreadedIrq(this.#core, virq, { name: 'idxd-portal', devId: this, thread: () => this.#interrupt() });
-    if (!requested.ok) {
-      yield* this.#reset();
-      return fail('EBUSY', describeFailure(requested));
-    }
-    const handle = this.#options.handles ? yield* this.#requestHandle(number) : ok(number);
-    if (!handle.ok) {
-      yield* freeIrq(this.#core, virq, this);
-      yield* this.#reset();
-      return handle;
-    }
-    this.#state.handle = handle.value;
-    this.#state.enabled = true;
-    return ok();
+  /** What descriptors name to have their interrupt; -1 while there is none. */
+  get handle(): number {
+    return this.#interrupt.handle;
+  }
+
+  /** PASID in WQCFG; null: PASID enable is off. */
+  get pasid(): number | null {
+    return this.#state.pasid === -1 ? null : this.#state.pasid;
+  }
+
+  /**
+   * Binding the queue to the kernel's clients or to processes: its PASID into WQCFG, Enable WQ; for the kernel then the
+   * permission of its interrupt, the interrupt, its handle. `EBUSY`: enabled already, or the interrupt was refused;
+   * `ENXIO`: in no group, or shared without PASIDs; `EOPNOTSUPP`: for processes without PASIDs; `EIO`: a command failed;
+   * else what the permission backend gives.
+   */
+  enable(type: QueueType = 'kernel'): Steps<Result<void, QueueErrno>> {
+    return this.#lock.with(this.#enable(type));
   }
 
   /** Drain, then interrupt, handle and permission given back, then Reset WQ: nothing of the queue is left in the device. */
-  *disable(): Steps<void> {
-    if (!this.#state.enabled) return;
-    this.#state.enabled = false;
-    yield* this.drain();
-    yield* freeIrq(this.#core, this.#options.vector.virq, this);
-    if (this.#options.handles) yield* this.#function.polledCommand(COMMAND.RELEASE_INTERRUPT_HANDLE, this.#state.handle);
-    yield* this.#function.write(Msixperm, Msixperm.reset, this.#options.msixperm + this.#options.vector.number * MSIXPERM_SIZE);
-    yield* this.#reset();
+  disable(): Steps<void> {
+    return this.#lock.with(this.#disable());
   }
 
   /** idxd_dma_submit_memcpy(): one Memory move with completion record and interrupt. Addresses are the guest's. */
-  *copy(source: bigint, destination: bigint, size: number, completionRecord: bigint): Steps<void> {
-    yield* this.submit({ opcode: OPCODE.MEMMOVE, flags: FLAGS, source, destination, size, completionRecord, interruptHandle: this.#state.handle });
+  copy(source: bigint, destination: bigint, size: number, completionRecord: bigint): Steps<Result<void, SubmitErrno>> {
+    return this.#portal.submit(this.#interrupt.ims, () => this.#ours({ opcode: OPCODE.MEMMOVE, flags: FLAGS, source, destination, size, completionRecord, interruptHandle: this.handle }));
   }
 
   /** What the stock driver does when a client gives its DMA channel back: Drain WQ. */
   *drain(): Steps<void> {
-    yield* this.#function.command(COMMAND.DRAIN_WQ, this.#operand());
+    yield* this.#parts.function.command(COMMAND.DRAIN_WQ, this.#operand());
   }
 
-  /** MOVDIR64B to the limited MSI-X portal, each submission to the next slot of the page. */
-  *submit(descriptor: Partial<Descriptor>): Steps<void> {
-    const page = portalOffset({ wq: this.index, limited: true, ims: false });
-    const { slot } = this.#state;
-    this.#state.slot = (slot + PORTAL_SLOT_SIZE) % PORTAL_SIZE;
-    const { portals } = this.#device.resources;
-    if (portals !== undefined) yield* portals.submit(page + slot, encodeDescriptor(descriptor));
+  /** Submits `descriptor` as it is; one without a PASID gets the kernel's. Nobody waits for it. */
+  submit(descriptor: Partial<Descriptor>): Steps<Result<void, SubmitErrno>> {
+    return this.#portal.submit(this.#interrupt.ims, () => this.#ours(descriptor));
   }
 
-  *#interrupt(): Steps<IrqReturn> {
-    yield* this.#core.ports.trace.cross('guest', 'wq_thread', { wq: this.index }, this.#count());
+  *#enable(type: QueueType): Steps<Result<void, QueueErrno>> {
+    const refused = this.#refusal(type);
+    if (refused !== null) return refused;
+    const before = yield* this.#setPasid(type);
+    yield* this.#parts.configure();
+    const error = CMDSTATUS.error.get(yield* this.#parts.function.command(COMMAND.ENABLE_WQ, this.index));
+    if (error !== COMMAND_ERROR.SUCCESS && error !== COMMAND_ERROR.WQ_NOT_DISABLED) {
+      yield* this.#restoreMode(before);
+      return fail('EIO', `${this.#name}: Enable WQ: error 0x${error.toString(16)}`);
+    }
+    const ready: Result<void, QueueErrno> = type === 'kernel' ? yield* this.#interrupt.setUp(this, () => this.#completion()) : ok();
+    if (!ready.ok) {
+      yield* this.#reset();
+      yield* this.#restoreMode(before);
+      return ready;
+    }
+    this.#state.type = type;
+    this.#state.enabled = true;
+    return ok();
+  }
+
+  *#disable(): Steps<void> {
+    if (!this.#state.enabled) return;
+    this.#state.enabled = false;
+    yield* this.drain();
+    yield* this.#interrupt.tearDown(this, function* () {});
+    yield* this.#reset();
+    this.#state.pasid = -1;
+  }
+
+  /** The rules of idxd_drv_enable_wq() and idxd_user_drv_probe(). */
+  #refusal(type: QueueType): Result<never, QueueErrno> | null {
+    const { pasids, systemPasid, usable } = this.#parts;
+    if (this.#state.enabled) return fail('EBUSY', `${this.#name} is enabled already`);
+    if (!usable(this.index)) return fail('ENXIO', `${this.#name} is in no group`);
+    if (type === 'user' && pasids === null) return fail('EOPNOTSUPP', `${this.#name}: a process needs a PASID, and the driver uses none`);
+    if (this.settings.dedicated) return null;
+    if (pasids === null || (type === 'kernel' && systemPasid === null)) return fail('ENXIO', `${this.#name} is shared, and there is no PASID to submit under`);
+    return this.settings.threshold === 0 ? fail('ENXIO', `${this.#name} is shared, and has no threshold`) : null;
+  }
+
+  /**
+   * __idxd_wq_set_pasid_locked(): of a dedicated queue the kernel's PASID, of a shared one none, as its descriptors bring
+   * theirs; of a dedicated queue for a process nothing before the process opens it. Returns the register as it was.
+   */
+  *#setPasid(type: QueueType): Steps<typeof Wqcfg.Mode.reset | null> {
+    const { systemPasid } = this.#parts;
+    if (this.settings.dedicated && (type === 'user' || systemPasid === null)) return null;
+    const pasid = this.settings.dedicated ? (systemPasid?.pasid ?? 0) : 0;
+    const before = yield* this.#parts.function.read(Wqcfg.Mode, this.#wqcfg);
+    yield* this.#parts.function.write(Wqcfg.Mode, Wqcfg.Mode.pasid.set(Wqcfg.Mode.pasidEnable.set(before, 1), pasid), this.#wqcfg);
+    this.#state.pasid = pasid;
+    return before;
+  }
+
+  /** After a failure; null: nothing was changed. */
+  *#restoreMode(before: typeof Wqcfg.Mode.reset | null): Steps<void> {
+    if (before === null) return;
+    yield* this.#parts.function.write(Wqcfg.Mode, before, this.#wqcfg);
+    this.#state.pasid = -1;
+  }
+
+  /** __get_desc(): descriptors carry the kernel's PASID, which counts in shared queues. */
+  #ours(descriptor: Partial<Descriptor>): Partial<Descriptor> {
+    return { pasid: this.#parts.systemPasid?.pasid ?? 0, ...descriptor };
+  }
+
+  *#completion(): Steps<IrqReturn> {
+    yield* this.#parts.core.ports.trace.cross('guest', 'wq_thread', { wq: this.index }, this.#thread());
     return 'handled';
   }
 
-  *#count(): Steps<void> {
+  *#thread(): Steps<void> {
     this.#state.interrupts += 1;
   }
 
-  *#requestHandle(vector: number): Steps<Result<number, 'EIO'>> {
-    const status = yield* this.#function.command(COMMAND.REQUEST_INTERRUPT_HANDLE, vector);
-    const error = CMDSTATUS.error.get(status);
-    return error === COMMAND_ERROR.SUCCESS ? ok(CMDSTATUS.result.get(status)) : this.#failed('Request Interrupt Handle', error);
+  *#reset(): Steps<void> {
+    yield* this.#parts.function.command(COMMAND.RESET_WQ, this.#operand());
   }
 
-  *#reset(): Steps<void> {
-    yield* this.#function.command(COMMAND.RESET_WQ, this.#operand());
+  get #name(): string {
+    return `${this.#parts.device.name}, work queue ${this.index}`;
+  }
+
+  /** Bytes from BAR0's start to the queue's WQCFG. */
+  get #wqcfg(): number {
+    return this.#parts.capabilities.wqcfg + this.index * this.#parts.capabilities.wqcfgSize;
   }
 
   #operand(): number {
     const operand = wqOperand([this.index]);
     return operand.ok ? operand.value : 0;
-  }
-
-  #failed(what: string, error: number): Result<never, 'EIO'> {
-    return fail('EIO', `${this.#device.name}, work queue ${this.index}: ${what}: error 0x${error.toString(16)}`);
   }
 }

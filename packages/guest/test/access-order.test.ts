@@ -2,18 +2,8 @@
 // the contract: a device model may rely on nothing else.
 import { describe, expect, test } from 'vitest';
 import { CMDCAP, COMMAND, COMMAND_ERROR, GENCAP } from '@siov/datasheet';
+import { allocate, command, free, request } from './accesses.ts';
 import { bound, FIXED, makeGuest } from './recorded-function.ts';
-
-/** idxd_cmd_exec(): not halted? the command, the cause read and acknowledged, the status. */
-const command = (word: string) => ['R32 90', `W32 a0 = ${word}`, 'R32 98', 'W32 98 = 2', 'R32 a8'];
-/** Written with a read back that flushes it. */
-const message = (vector: number) => [`WMSIX[${vector}].ADDRESS_LO`, `WMSIX[${vector}].ADDRESS_HI`, `WMSIX[${vector}].DATA`, `RMSIX[${vector}].DATA`];
-/** Allocation: masked, and the message written early, with the vector that takes what must not come. */
-const allocate = (vector: number) => [`RMSIX[${vector}].CONTROL`, `WMSIX[${vector}].CONTROL = 1`, ...message(vector)];
-/** request_irq(): the message of the real vector by activation, again for the affinity before start-up, then the unmask. */
-const request = (vector: number) => [...message(vector), ...message(vector), `WMSIX[${vector}].CONTROL = 0`];
-/** free_irq(): masked and flushed, then the zero message. */
-const free = (vector: number) => [`WMSIX[${vector}].CONTROL = 1`, `RMSIX[${vector}].ADDRESS_LO`, ...message(vector)];
 
 test('probe: bus mastering, reset and poll, capabilities, offsets, the fixed configuration, MSI-X, vector 0, error interrupts', () => {
   const guest = makeGuest();

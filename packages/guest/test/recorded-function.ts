@@ -1,6 +1,6 @@
 // A function that writes down every access to its registers, ends every command at once, and has an interrupt controller.
-import { Executor, ModelClock, noTrace, plainState, RegisterFile } from '@siov/base';
-import type { AccessPort, AccessSize, Steps } from '@siov/base';
+import { Executor, fail, ModelClock, noTrace, ok, plainState, RegisterFile } from '@siov/base';
+import type { AccessPort, AccessSize, StatePort, Steps } from '@siov/base';
 import {
   bar0Windows, CMD, CMDSTATUS, COMMAND, configWindows, DSA_SMALL, ENGCAP, GENCAP, GENSTS, INTCAUSE, layoutOf, MSGCTL, MsixEntry, OFFSETS, PCICMD,
   placementsOf, resetBar0To, resetConfigTo, SWERROR0, WQCAP, Wqcfg,
@@ -10,6 +10,7 @@ import { PciDevice } from '@siov/device';
 import { IrqCore, parseVectorMsg, VectorDomain } from '@siov/irq';
 import type { IrqDomain, MsiAllocInfo } from '@siov/irq';
 import { GuestDriver } from '../src/index.ts';
+import type { DevicePasids, GuestDriverOptions, PasidBinding } from '../src/index.ts';
 
 /** As a virtual device says: one dedicated queue, fixed by its host, and handles on request. */
 export const FIXED: DsaProfile = {
@@ -29,11 +30,17 @@ export interface FunctionOptions {
   readonly mode?: Parameters<typeof Wqcfg.Mode.of>[0];
   readonly state?: number;
   readonly nrIrqs?: number;
+  readonly machineState?: StatePort;
+  /** As the host of a fixed function has it. */
+  readonly queue?: { readonly size: number; readonly threshold?: number };
 }
 
-export function makeGuest({ profile = FIXED, mode = { dedicated: 1 }, state = 0, nrIrqs = 64 }: FunctionOptions = {}) {
+/** What becomes of a descriptor that reached the function. */
+export type Device = (descriptor: Uint8Array) => void;
+
+export function makeGuest({ profile = FIXED, mode = { dedicated: 1 }, state = 0, nrIrqs = 64, queue, machineState = plainState }: FunctionOptions = {}) {
   const executor = new Executor();
-  const core = new IrqCore({ state: plainState, trace: noTrace, clock: new ModelClock(plainState), spawn: (agent, steps) => executor.spawn(agent, steps) }, { name: 'guest', cpus: 1, nrIrqs, threadAgent: String });
+  const core = new IrqCore({ state: machineState, trace: noTrace, clock: new ModelClock(machineState), spawn: (agent, steps) => executor.spawn(agent, steps) }, { name: 'guest', cpus: 1, nrIrqs, threadAgent: String });
   const vectors = new VectorDomain(core);
   executor.spawn({ name: 'VC0 irq', layer: 'irq' }, vectors.interrupts(0));
   const config = new RegisterFile(plainState, 'config', 4096, placementsOf(configWindows()));
@@ -41,10 +48,19 @@ export function makeGuest({ profile = FIXED, mode = { dedicated: 1 }, state = 0,
   const bar0 = new RegisterFile(plainState, 'bar0', profile.bar0Size, placementsOf(bar0Windows(profile)));
   resetBar0To(bar0, profile);
   bar0.set(GENSTS, GENSTS.of({ state }));
-  bar0.set(Wqcfg.Mode, Wqcfg.Mode.of(mode), layoutOf(profile).offsets.wqcfg + Wqcfg.Mode.offset);
+  const { wqcfg } = layoutOf(profile).offsets;
+  if (GENCAP.configurationSupport.get(profile.GENCAP) === 0) bar0.set(Wqcfg.Mode, Wqcfg.Mode.of(mode), wqcfg + Wqcfg.Mode.offset);
+  if (queue !== undefined) {
+    bar0.set(Wqcfg.Size, Wqcfg.Size.of({ size: queue.size }), wqcfg);
+    bar0.set(Wqcfg.Threshold, Wqcfg.Threshold.of({ threshold: queue.threshold ?? 0 }), wqcfg + Wqcfg.Threshold.offset);
+    bar0.set(Wqcfg.Limits, Wqcfg.Limits.of({ maxTransferShift: 21, maxBatchShift: 2 }), wqcfg + Wqcfg.Limits.offset);
+  }
 
   const log: string[] = [];
   const errors = new Map<number, number>();
+  /** What a shared queue answers to each ENQCMD; true when it has none left. */
+  const answers: boolean[] = [];
+  const hooks: { execute: Device; handleOffset: number } = { execute: () => {}, handleOffset: HANDLE_OFFSET };
   const submissions: { offset: number; bytes: Uint8Array }[] = [];
   const hex = (value: number | bigint) => value.toString(16);
   const { table } = profile.msix;
@@ -63,7 +79,7 @@ export function makeGuest({ profile = FIXED, mode = { dedicated: 1 }, state = 0,
   }
   function* command(value: number): Steps<void> {
     const { operand, code, requestInterrupt } = CMD.decode(CMD.image(value));
-    const result = code === COMMAND.REQUEST_INTERRUPT_HANDLE ? operand + HANDLE_OFFSET : 0;
+    const result = code === COMMAND.REQUEST_INTERRUPT_HANDLE ? (operand & 0xffff) + hooks.handleOffset : 0;
     bar0.set(CMDSTATUS, CMDSTATUS.of({ error: errors.get(code) ?? 0, result }));
     if (requestInterrupt === 1) yield* cause({ commandCompletion: 1 });
   }
@@ -113,26 +129,59 @@ export function makeGuest({ profile = FIXED, mode = { dedicated: 1 }, state = 0,
     *submit(offset: number, bytes: Uint8Array): Steps<void> {
       log.push(`portal ${hex(offset)}:${bytes.length}`);
       submissions.push({ offset, bytes });
+      hooks.execute(bytes);
     },
-    *enqueue() {
-      return false;
+    *enqueue(offset: number, bytes: Uint8Array): Steps<boolean> {
+      const taken = answers.shift() ?? true;
+      log.push(`enqueue ${hex(offset)} ${taken ? 'taken' : 'retry'}`);
+      if (!taken) return false;
+      submissions.push({ offset, bytes });
+      hooks.execute(bytes);
+      return true;
     },
   };
-  const device = new PciDevice('vdsa0', { state: plainState, requesterId: 0x100, resources: { config: space, bars: { 0: registers }, portals } });
+  const device = new PciDevice('vdsa0', { state: machineState, requesterId: 0x100, resources: { config: space, bars: { 0: registers }, portals } });
   const run = <T>(steps: Steps<T>): T => executor.run({ name: 'VC0', layer: 'guest' }, steps);
   return {
-    executor, core, vectors, log, errors, submissions, bar0, device, run, fire, cause: (values: Parameters<typeof INTCAUSE.of>[0]) => run(cause(values)),
+    executor, core, vectors, log, errors, answers, hooks, submissions, bar0, device, run, fire, cause: (values: Parameters<typeof INTCAUSE.of>[0]) => run(cause(values)),
     take: () => log.splice(0),
     softwareError: () => bar0.set(SWERROR0, SWERROR0.of({ valid: 1, error: 0x19 })),
-    probe: () => run(GuestDriver.probe(core, device, vectors.domain as IrqDomain<MsiAllocInfo>)),
+    probe: (options?: GuestDriverOptions) => run(GuestDriver.probe(core, device, vectors.domain as IrqDomain<MsiAllocInfo>, options)),
     counters: () => ({ virqs: core.used, ...vectors.counters }),
   };
 }
 
+/** PASIDs as IOMMU management gives them, each call written into the list of accesses; `refuse` makes the next ones fail. */
+export function recordedPasids(guest: Pick<ReturnType<typeof makeGuest>, 'log'>, options: { readonly system?: number } = {}) {
+  const bound = new Set<PasidBinding>();
+  const refuse = { system: false, process: false, unbind: false };
+  let next = 0x100;
+  const bind = (what: string, pasid: number) => {
+    const binding = { pasid };
+    bound.add(binding);
+    guest.log.push(`bind ${what} ${pasid.toString(16)}`);
+    return ok(binding);
+  };
+  const pasids: DevicePasids = {
+    *system() {
+      return refuse.system ? fail('ENOSPC', 'no PASID is left') : bind('system', options.system ?? 5);
+    },
+    *bindProcess() {
+      return refuse.process ? fail('ENOMEM', 'no memory for a bond') : bind('process', next++);
+    },
+    *unbind(binding) {
+      if (refuse.unbind) return fail('EBUSY', 'an entry holds it');
+      guest.log.push(`unbind ${binding.pasid.toString(16)}`);
+      return bound.delete(binding) ? ok() : fail('EINVAL', 'not bound');
+    },
+  };
+  return { pasids, bound, refuse };
+}
+
 /** A guest whose driver is bound. */
-export function bound(options: FunctionOptions = {}) {
+export function bound(options: FunctionOptions = {}, driverOptions: (guest: ReturnType<typeof makeGuest>) => GuestDriverOptions = () => ({})) {
   const guest = makeGuest(options);
-  const probed = guest.probe();
+  const probed = guest.probe(driverOptions(guest));
   if (!probed.ok) throw new Error(probed.message);
   const [queue] = probed.value.queues;
   if (queue === undefined) throw new Error('no queue');

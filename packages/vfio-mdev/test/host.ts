@@ -4,9 +4,9 @@ import type { Agent, EventFd, Result, Steps } from '@siov/base';
 import { must, ok } from '@siov/base';
 import { Device } from '@siov/device';
 import { IrqCore, MsiDomain, parseVectorMsg, setMsiDomain, VectorDomain } from '@siov/irq';
-import type { DeviceMsi, MsiChip, MsiMsg } from '@siov/irq';
+import type { DeviceMsi, MsiChip, MsiMsg, VcpuAffinity } from '@siov/irq';
 import { TriggerHelper } from '../src/index.ts';
-import type { VectorBacking } from '../src/index.ts';
+import type { InterruptSource, VectorBacking, VectorOptions } from '../src/index.ts';
 
 const access = point('register', 'table access');
 
@@ -31,8 +31,9 @@ export function makeHost({ slots = 4, nrIrqs = 64, refuse = false, trace = noTra
   const core = new IrqCore({ state: plainState, trace, clock: new ModelClock(plainState), spawn: (agent, steps) => executor.spawn(agent, steps) }, { name: 'h', cpus: 1, nrIrqs, threadAgent: String });
   const vectors = new VectorDomain(core);
   executor.spawn({ name: 'cpu0', layer: 'irq' }, vectors.interrupts(0));
-  const entries = Array.from({ length: slots }, () => ({ message: null as MsiMsg | null, masked: true, pending: false }));
-  const entry = (slot: number) => entries[slot] ?? { message: null, masked: true, pending: false };
+  const entries = Array.from({ length: slots }, () => ({ message: null as MsiMsg | null, masked: true, pending: false, posted: null as VcpuAffinity | null }));
+  const entry = (slot: number) => entries[slot] ?? { message: null, masked: true, pending: false, posted: null };
+  const posted: VcpuAffinity[] = [];
   const send = (message: MsiMsg | null) => {
     const target = message === null ? -1 : parseVectorMsg(message.addressHi, message.addressLo, message.data);
     if (target === -1) throw new ModelError('an unmasked entry without a message');
@@ -48,10 +49,11 @@ export function makeHost({ slots = 4, nrIrqs = 64, refuse = false, trace = noTra
       if (at.pending) { at.pending = false; send(at.message); }
     },
     *irqWriteMsiMsg({ hwirq }, message) { yield access; entry(hwirq).message = message; },
+    *irqSetVcpuAffinity({ hwirq }, target) { yield access; entry(hwirq).posted = target; return ok(); },
   };
   const policy = { refuse };
   const pf = new Device('dsa0', { state: plainState, requesterId: 1 });
-  const domain = new MsiDomain<null>(core, pf, vectors.domain, {
+  const domain = new MsiDomain<number>(core, pf, vectors.domain, {
     name: 'STUB',
     chip,
     hwsize: slots,
@@ -59,13 +61,13 @@ export function makeHost({ slots = 4, nrIrqs = 64, refuse = false, trace = noTra
     validate: (): Result<void, 'EINVAL'> => (policy.refuse ? { ok: false, errno: 'EINVAL', message: 'refused' } : ok()),
     *prepareDesc({ hwirq }) {
       yield access;
-      Object.assign(entry(hwirq), { message: null, masked: true, pending: false });
+      Object.assign(entry(hwirq), { message: null, masked: true, pending: false, posted: null });
       return ok();
     },
   });
   const agent: Agent = { name: 'vcpu0', layer: 'vmm' };
   let made = 0;
-  const msiOf = new Map<Device, DeviceMsi<null>>();
+  const msiOf = new Map<Device, DeviceMsi<number>>();
   return {
     executor, core, vectors, domain, policy, agent, pf,
     run: <T>(steps: Steps<T>): T => executor.run(agent, steps),
@@ -74,16 +76,19 @@ export function makeHost({ slots = 4, nrIrqs = 64, refuse = false, trace = noTra
       msiOf.set(device, must(setMsiDomain(core, device, domain), device.name));
       return device;
     },
-    /** A helper for what `device` allocates from. The domain wants nothing to be shown. */
-    helperOf: (device: Device, backing: readonly VectorBacking[]) =>
-      new TriggerHelper<null>(core, device.name, backing, { msi: () => msiOf.get(device), instance: () => ok(null) }),
+    /** A helper for what `device` allocates from. The domain takes any number, and is shown 0 if `source` says nothing else. */
+    helperOf: (device: Device, backing: readonly VectorBacking[], source: Partial<InterruptSource<number>> = {}, options: VectorOptions = {}) =>
+      new TriggerHelper<number>(core, device.name, backing, { msi: () => msiOf.get(device), instance: () => ok(0), ...source }, options),
     /** The hardware raises the interrupt of a slot. */
     fire(slot: number): void {
       const at = entry(slot);
+      if (!at.masked && at.posted !== null) { posted.push(at.posted); return; }
       if (at.masked) at.pending = true;
       else send(at.message);
       executor.settle();
     },
+    /** Interrupts that went to a virtual CPU instead. */
+    posted,
     unmasked: () => entries.filter((each) => !each.masked).length,
     counters: () => ({ virqs: core.used, slots: domain.slots.used, mappings: domain.irqDomain.mappings, ...vectors.counters }),
   };

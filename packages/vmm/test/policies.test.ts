@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import fc from 'fast-check';
 import { fail } from '@siov/base';
 import type { VmmPolicy } from '../src/index.ts';
-import { attach, ENABLE, kindOf, MASK_ALL, RecordingDevice } from './recording-device.ts';
+import { attach, ENABLE, MASK_ALL, RecordingDevice } from './recording-device.ts';
 
 const POLICIES: readonly VmmPolicy[] = ['incremental', 'highest-unmasked', 'all-at-enable', 'dynamic'];
 
@@ -161,79 +160,4 @@ describe('where the host has fewer vectors than are asked for', () => {
       expect([policy, guest.messages.length]).toEqual([policy, 1]);
     }
   });
-});
-
-// A vector the guest can take interrupts of is always armed, with KVM's eventfd exactly where there is one to be used; and
-// what the device signals through whatever it holds is one message, or one pending bit while masked.
-type Operation = readonly ['control', boolean, boolean] | readonly ['mask', number, 0 | 1] | readonly ['data', number, number] | readonly ['fire', number] | readonly ['settle'];
-
-test('no policy, with irqfds or without, loses, invents or doubles an interrupt of an armed vector', () => {
-  const VECTORS = 3;
-  const vector = fc.nat({ max: VECTORS - 1 });
-  const operation: fc.Arbitrary<Operation> = fc.oneof(
-    fc.tuple(fc.constant('control' as const), fc.boolean(), fc.boolean()),
-    fc.tuple(fc.constant('mask' as const), vector, fc.constantFrom(0 as const, 1 as const)),
-    fc.tuple(fc.constant('data' as const), vector, fc.nat({ max: 255 })),
-    fc.tuple(fc.constant('fire' as const), vector),
-    fc.tuple(fc.constant('settle' as const)),
-  );
-  fc.assert(
-    fc.property(fc.constantFrom(...POLICIES), fc.boolean(), fc.array(operation, { maxLength: 50, size: 'max' }), (policy, irqfd, operations) => {
-      const device = new RecordingDevice(VECTORS);
-      const got: string[] = [];
-      const atomic = { injectInAtomic: (address: bigint, data: number) => got.push(`${address.toString(16)}:${data}`) > 0 };
-      const guest = attach(device, { policy, irqfd }, atomic);
-      const model = Array.from({ length: VECTORS }, () => ({ mask: true, data: 0, signalled: false, pending: false }));
-      let [enabled, functionMask] = [false, false];
-      const expected: string[] = [];
-      const open = (entry: { mask: boolean }) => enabled && !functionMask && !entry.mask;
-      const send = (entry: { data: number }) => expected.push(`fee00000:${entry.data}`);
-      const opened = () => {
-        for (const entry of model) {
-          if (!open(entry) || !entry.pending) continue;
-          entry.pending = false;
-          send(entry);
-        }
-      };
-      for (let each = 0; each < VECTORS; each++) guest.message(each, 0xfee00000, 0);
-      for (const each of [...operations, ['settle'] as const]) {
-        const entry = each[0] === 'control' || each[0] === 'settle' ? undefined : model[each[1]];
-        if (each[0] === 'control') {
-          guest.control((each[1] ? ENABLE : 0) | (each[2] ? MASK_ALL : 0));
-          if (!each[1]) for (const every of model) Object.assign(every, { signalled: false, pending: false });
-          [enabled, functionMask] = [each[1], each[2]];
-          opened();
-        } else if (each[0] === 'settle') {
-          guest.settle();
-          for (const every of model) {
-            if (!every.signalled) continue;
-            every.signalled = false;
-            if (open(every)) send(every);
-            else every.pending = true;
-          }
-        } else if (entry !== undefined && each[0] === 'mask') {
-          guest.setMask(each[1], each[2]);
-          entry.mask = each[2] === 1;
-          opened();
-        } else if (entry !== undefined && each[0] === 'data') {
-          guest.message(each[1], 0xfee00000, each[2]);
-          entry.data = each[2];
-        } else if (entry !== undefined && device.triggers[each[1]] !== null) {
-          device.fire(each[1]);
-          if (irqfd && open(entry)) send(entry);
-          else entry.signalled = true;
-        }
-        for (const [index, every] of model.entries()) {
-          const kind = kindOf(device.triggers[index] ?? null);
-          if (!enabled) expect(kind).toBe('-1');
-          else if (open(every)) expect(kind).toBe(irqfd ? 'kvm' : 'fd');
-          else expect(kind).not.toBe('kvm');
-        }
-      }
-      expect([...guest.messages, ...got].sort()).toEqual([...expected].sort());
-      expect(guest.pending()).toBe(model.reduce((bits, entry, index) => bits | (entry.pending ? 1n << BigInt(index) : 0n), 0n));
-      expect(guest.vmm.errors).toEqual([]);
-    }),
-    { numRuns: 400 },
-  );
 });

@@ -1,8 +1,8 @@
 // A VFIO device that writes down what its user asks of it, keeps the eventfds it was given, and fails when told to.
 import { Executor, fail, noTrace, ok, plainState } from '@siov/base';
 import type { EventFd, Failure, Steps } from '@siov/base';
-import { isDisable, VFIO_PCI_IRQ, VFIO_PCI_REGION } from '@siov/vfio';
-import type { IrqSet, VfioDevice } from '@siov/vfio';
+import { bypassToken, isDisable, VFIO_PCI_IRQ, VFIO_PCI_REGION } from '@siov/vfio';
+import type { BypassProducer, IrqBypass, IrqSet, PostedTarget, VfioDevice } from '@siov/vfio';
 import { VfioPci } from '../src/index.ts';
 import type { VmmOptions, VmmPorts } from '../src/index.ts';
 
@@ -28,9 +28,20 @@ export class RecordingDevice implements VfioDevice {
   /** How many vectors the host has for it. */
   available = Infinity;
   vectors: number;
+  /** Where its interrupts are posted to, as the host has it. */
+  readonly targets: (PostedTarget | null)[];
+  /** What was posted: the guest's vectors. */
+  readonly posted: number[] = [];
+  /** Refuses to post. */
+  deaf = false;
+  readonly #bypass: IrqBypass | undefined;
+  readonly #producers: (BypassProducer | null)[];
 
-  constructor(vectors: number) {
+  constructor(vectors: number, bypass?: IrqBypass) {
     this.vectors = vectors;
+    this.#bypass = bypass;
+    this.targets = Array.from({ length: vectors }, () => null);
+    this.#producers = Array.from({ length: vectors }, () => null);
     this.triggers = Array.from({ length: vectors }, () => null);
     const view = new DataView(this.config.buffer);
     view.setUint8(0x34, 0x40);
@@ -73,8 +84,8 @@ export class RecordingDevice implements VfioDevice {
       for (const fd of fds) fd?.close();
       return ok(this.available);
     }
-    if (isDisable(set)) for (let vector = 0; vector < this.vectors; vector++) this.#arm(vector, null);
-    for (const [each, fd] of fds.entries()) this.#arm(start + each, fd);
+    if (isDisable(set)) for (let vector = 0; vector < this.vectors; vector++) yield* this.#arm(vector, null);
+    for (const [each, fd] of fds.entries()) yield* this.#arm(start + each, fd);
     return ok(0);
   }
 
@@ -83,14 +94,38 @@ export class RecordingDevice implements VfioDevice {
   *reset(): Steps<void> {}
   *release(): Steps<void> {}
 
-  /** The hardware raises vector `vector`: lost, as in a host, where nothing is armed. */
+  /** The hardware raises vector `vector`: lost, as in a host, where nothing is armed; posted where it is. */
   fire(vector: number): void {
-    this.triggers[vector]?.signal();
+    const target = this.targets[vector] ?? null;
+    if (target === null) this.triggers[vector]?.signal();
+    else this.posted.push(target.vector);
   }
 
-  #arm(vector: number, fd: EventFd | null): void {
+  *#arm(vector: number, fd: EventFd | null): Steps<void> {
+    const producer = this.#producers[vector] ?? null;
+    if (producer !== null && this.#bypass !== undefined) yield* this.#bypass.unregisterProducer(producer);
+    this.#producers[vector] = null;
     this.triggers[vector]?.close();
     this.triggers[vector] = fd;
+    if (fd !== null && this.#bypass !== undefined) {
+      const made = this.#producer(vector, fd);
+      this.#producers[vector] = made;
+      yield* this.#bypass.registerProducer(made);
+    }
+  }
+
+  #producer(vector: number, fd: EventFd): BypassProducer {
+    const { targets } = this;
+    const refuses = () => this.deaf;
+    return {
+      token: bypassToken(fd),
+      irq: 100 + vector,
+      *post(target) {
+        if (refuses()) return fail('ENODEV', 'no posting');
+        targets[vector] = target;
+        return ok();
+      },
+    };
   }
 
   #region(index: number): Uint8Array | undefined {

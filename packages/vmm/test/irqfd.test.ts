@@ -1,0 +1,211 @@
+import { describe, expect, test } from 'vitest';
+import { Executor, ModelEventFd, noTrace, plainState, recordTrace, runToCompletion } from '@siov/base';
+import type { Steps, TraceEvent } from '@siov/base';
+import { IrqBypass } from '@siov/vfio';
+import { ErrorLog } from '../src/error-log.ts';
+import { KvmIrqfds } from '../src/kvm-irqfds.ts';
+import { attach, ENABLE, RecordingDevice } from './recording-device.ts';
+
+const message = (data: number, address = 0xfee00000n) => ({ address, data });
+
+/** KVM with a list of what reached the guest, and whether signallers can inject. */
+function kvm(options: { atomic?: boolean } = {}) {
+  const injected: string[] = [];
+  const log = new ErrorLog(plainState, 'vm');
+  const state = { atomic: options.atomic ?? false };
+  const bypass = new IrqBypass(plainState, 'host');
+  const ports = {
+    state: plainState,
+    trace: noTrace,
+    *inject(_address: bigint, data: number): Steps<void> {
+      injected.push(`work ${data}`);
+    },
+    injectInAtomic(_address: bigint, data: number) {
+      if (state.atomic) injected.push(`atomic ${data}`);
+      return state.atomic;
+    },
+    bypass,
+    posting: { descriptor: 0x40n },
+  };
+  return { injected, log, state, bypass, irqfds: new KvmIrqfds(ports, log, 'vm') };
+}
+
+describe('an irqfd', () => {
+  test('injects in the context of the signaller where that is possible', () => {
+    const { irqfds, injected } = kvm({ atomic: true });
+    const fd = new ModelEventFd(plainState, 'fd');
+    runToCompletion(irqfds.assign(24, fd, message(33)));
+    fd.signal();
+    expect([injected, fd.count]).toEqual([['atomic 33'], 0]);
+  });
+
+  test('leaves it to the work where not: signals until then are one interrupt, with the route of then', () => {
+    const { irqfds, injected } = kvm();
+    const executor = new Executor();
+    executor.spawn({ name: 'KVMw', layer: 'vmm' }, irqfds.work());
+    const fd = new ModelEventFd(plainState, 'fd');
+    runToCompletion(irqfds.assign(24, fd, message(33)));
+    fd.signal();
+    fd.signal();
+    expect([injected, fd.count]).toEqual([[], 0]);
+    runToCompletion(irqfds.find(24)?.route(message(34)) ?? expect.unreachable());
+    executor.settle();
+    executor.settle();
+    expect(injected).toEqual(['work 34']);
+  });
+
+  test('does not miss what was signalled before it was there', () => {
+    const { irqfds, injected } = kvm();
+    const executor = new Executor();
+    executor.spawn({ name: 'KVMw', layer: 'vmm' }, irqfds.work());
+    const fd = new ModelEventFd(plainState, 'fd');
+    fd.signal();
+    runToCompletion(irqfds.assign(24, fd, message(33)));
+    executor.settle();
+    expect(injected).toEqual(['work 33']);
+  });
+
+  test('is EBUSY for an eventfd or a gsi that has one, and then nothing has changed', () => {
+    const { irqfds, injected } = kvm({ atomic: true });
+    const fd = new ModelEventFd(plainState, 'fd');
+    const other = new ModelEventFd(plainState, 'other');
+    runToCompletion(irqfds.assign(24, fd, message(33)));
+    const references = fd.references;
+    expect(runToCompletion(irqfds.assign(25, fd.dup(), message(34)))).toMatchObject({ errno: 'EBUSY', message: 'irqfd of gsi 25: gsi 24 has that eventfd already' });
+    expect(runToCompletion(irqfds.assign(24, other, message(34)))).toMatchObject({ errno: 'EBUSY' });
+    expect([irqfds.find(25), fd.references - references, other.references]).toEqual([undefined, 1, 1]);
+    fd.signal();
+    expect(injected).toEqual(['atomic 33']);
+  });
+
+  test('that is deassigned waits for its work, then neither injects nor holds the eventfd', () => {
+    const { irqfds, injected, bypass } = kvm();
+    const executor = new Executor();
+    executor.spawn({ name: 'KVMw', layer: 'vmm' }, irqfds.work());
+    const fd = new ModelEventFd(plainState, 'fd');
+    runToCompletion(irqfds.assign(24, fd, message(33)));
+    fd.signal();
+    executor.run({ name: 'VC0', layer: 'guest' }, irqfds.deassign(24));
+    expect(injected).toEqual(['work 33']);
+    fd.signal();
+    executor.settle();
+    expect([injected.length, fd.references, irqfds.find(24), bypass.consumers]).toEqual([1, 1, undefined, []]);
+    runToCompletion(irqfds.deassign(24));
+    expect(runToCompletion(irqfds.assign(24, fd, message(33))).ok).toBe(true);
+  });
+});
+
+describe('posting', () => {
+  const producer = (token: object, answer: 'ok' | 'ENODEV' = 'ok') => {
+    const posts: string[] = [];
+    return {
+      posts,
+      token,
+      irq: 7,
+      *post(target: { descriptor: bigint; vector: number } | null) {
+        posts.push(target === null ? 'off' : `0x${target.descriptor.toString(16)}:${target.vector}`);
+        return answer === 'ok' ? ({ ok: true, value: undefined } as const) : ({ ok: false, errno: answer, message: 'no' } as const);
+      },
+    };
+  };
+  const connected = (answer: 'ok' | 'ENODEV' = 'ok', first = message(33)) => {
+    const vm = kvm({ atomic: true });
+    const fd = new ModelEventFd(plainState, 'fd');
+    runToCompletion(vm.irqfds.assign(24, fd, first));
+    const irq = producer(fd.context, answer);
+    runToCompletion(vm.bypass.registerProducer(irq));
+    const irqfd = vm.irqfds.find(24) ?? expect.unreachable();
+    return { ...vm, fd, irq, irqfd };
+  };
+
+  test('follows producer and route: on, elsewhere, off while the message cannot be posted, on again, off at the end', () => {
+    const { irq, irqfd, bypass } = connected();
+    expect(irq.posts.splice(0)).toEqual(['0x40:33']);
+    const route = (data: number, address?: bigint) => {
+      runToCompletion(irqfd.route(message(data, address)));
+      return irq.posts.splice(0);
+    };
+    expect(route(34)).toEqual(['0x40:34']);
+    expect(route(34)).toEqual([]);
+    expect([route(34, 0xfee00004n), irqfd.posted]).toEqual([['off'], false]);
+    expect(route(35, 0xfee00004n)).toEqual([]);
+    expect([route(35), irqfd.posted]).toEqual([['0x40:35'], true]);
+    runToCompletion(bypass.unregisterProducer(irq));
+    expect([irq.posts.splice(0), irqfd.posted]).toEqual([['off'], false]);
+    expect(route(36)).toEqual([]);
+  });
+
+  test('ends when the irqfd does', () => {
+    const { irq, irqfds } = connected();
+    irq.posts.length = 0;
+    runToCompletion(irqfds.deassign(24));
+    expect(irq.posts).toEqual(['off']);
+  });
+
+  test('that the host refuses is reported, and the eventfd works all the same', () => {
+    const { irq, irqfd, fd, log, injected, bypass } = connected('ENODEV');
+    expect([irqfd.posted, log.errors]).toEqual([false, ['posting irq 7 to vector 33: -ENODEV: no']]);
+    fd.signal();
+    expect(injected).toEqual(['atomic 33']);
+    irq.posts.length = 0;
+    runToCompletion(bypass.unregisterProducer(irq));
+    expect(irq.posts).toEqual([]);
+  });
+
+  test('of a second consumer of one eventfd, as of another machine, is not done: it is reported', () => {
+    const { bypass, fd, irq } = connected();
+    const log = new ErrorLog(plainState, 'other');
+    const ports = { state: plainState, trace: noTrace, *inject() {}, bypass, posting: { descriptor: 0x80n } };
+    const other = new KvmIrqfds(ports, log, 'other');
+    irq.posts.length = 0;
+    expect(runToCompletion(other.assign(24, fd, message(40))).ok).toBe(true);
+    expect([irq.posts, log.errors.length]).toEqual([[], 1]);
+  });
+});
+
+describe('in a machine', () => {
+  test('an interrupt of an unmasked vector never meets the main loop; one of a masked vector becomes pending there and comes after unmasking', () => {
+    const device = new RecordingDevice(2);
+    const guest = attach(device, { irqfd: true });
+    guest.control(ENABLE);
+    guest.message(1, 0xfee00000, 33);
+    guest.setMask(1, 0);
+    device.fire(1);
+    guest.settle();
+    expect(guest.messages.splice(0)).toEqual(['fee00000:33']);
+    guest.setMask(1, 1);
+    device.fire(1);
+    guest.settle();
+    expect([guest.messages, guest.pending()]).toEqual([[], 2n]);
+    guest.message(1, 0xfee00000, 34);
+    guest.setMask(1, 0);
+    expect([guest.messages, guest.pending()]).toEqual([['fee00000:34'], 0n]);
+  });
+
+  test('the crossing of a wakeup is the signaller’s', () => {
+    const executor = new Executor();
+    const events: TraceEvent[] = [];
+    const trace = recordTrace(executor, () => 0, (event) => events.push(event));
+    const device = new RecordingDevice(1);
+    const guest = attach(device, { irqfd: true }, { trace, injectInAtomic: () => true });
+    guest.control(ENABLE);
+    guest.message(0, 0xfee00000, 33);
+    guest.setMask(0, 0);
+    events.length = 0;
+    executor.run({ name: 'HI', layer: 'vfio-mdev' }, (function* (): Steps<void> {
+      device.fire(0);
+    })());
+    expect(events).toMatchObject([{ agent: 'HI', from: 'vfio-mdev', to: 'vmm', operation: 'irqfd_wakeup', values: { gsi: 24, data: 33 } }]);
+  });
+
+  test('unrealize() leaves no irqfd: what is signalled afterwards reaches nobody', () => {
+    const device = new RecordingDevice(1);
+    const guest = attach(device, { irqfd: true }, { injectInAtomic: () => expect.unreachable() });
+    guest.control(ENABLE);
+    guest.setMask(0, 0);
+    guest.run(guest.vmm.unrealize());
+    device.fire(0);
+    guest.settle();
+    expect(guest.messages).toEqual([]);
+  });
+});

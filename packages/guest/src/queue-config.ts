@@ -75,6 +75,9 @@ export function checkConfig(
   if (repeats(filled) || repeats(engines)) return fail('EINVAL', 'a work queue or an engine is configured twice');
   const idle = filled.find(({ group }) => !engines.some((engine) => engine.group === group));
   if (idle !== undefined) return fail('EINVAL', `work queue ${idle.index}: group ${idle.group} has no engine`);
+  const workless = engines.find(({ group }) => !filled.some((queue) => queue.group === group));
+  if (workless !== undefined) return fail('EINVAL', `engine ${workless.index}: group ${workless.group} has no work queue`);
+  if (filled.length === 0) return fail('EINVAL', 'no work queue is configured');
   const [total, most] = [filled.reduce((sum, { size }) => sum + size, 0), WQCAP.totalWqSize.get(wqcap)];
   if (total > most) return fail('EINVAL', `work queues of ${total} entries together are more than the ${most} there are`);
   if (filled.some(({ blockOnFault }) => blockOnFault) && GENCAP.blockOnFault.get(gencap) === 0) return fail('EOPNOTSUPP', 'the device cannot block on faults');

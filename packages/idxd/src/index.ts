@@ -1,8 +1,11 @@
-export type { HostDriverPorts } from './host-driver.ts';
-export { DEFAULT_QUEUE, HostDriver, MDEV_TYPE } from './host-driver.ts';
+export type { VirtualDeviceOptions } from './compose.ts';
+export type { HostDriverPorts } from './function-parts.ts';
+export { DEFAULT_QUEUE, HostDriver } from './host-driver.ts';
+export { InterruptHandles } from './interrupt-handles.ts';
 export type { Capabilities, ProbeErrno } from './physical-function.ts';
 export { PhysicalFunction } from './physical-function.ts';
 export { VirtualDevice } from './virtual-device.ts';
-export { VIRTUAL_VECTORS, virtualProfile } from './virtual-profile.ts';
+export { VirtualDevices } from './virtual-devices.ts';
+export { MDEV_TYPE, MDEV_TYPE_SHARED, VIRTUAL_VECTORS, virtualProfile } from './virtual-profile.ts';
 export type { WorkQueueConfig } from './work-queue.ts';
 export { WorkQueue } from './work-queue.ts';

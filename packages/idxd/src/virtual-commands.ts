@@ -1,20 +1,23 @@
 // The virtual device's commands: the guest's queue 0 is a queue of the physical function, everything else is emulated
 // (DSA spec 3.0 §5, §7.5.4).
-import { COMMAND, COMMAND_ERROR, CMD, CMDCAP, CMDSTATUS, handleOfOperand, wqsOfOperand } from '@siov/datasheet';
-import type { CommandCode } from '@siov/datasheet';
-import type { Device } from '@siov/device';
+import { COMMAND, COMMAND_ERROR, CMD, CMDCAP, CMDSTATUS, wqsOfOperand } from '@siov/datasheet';
+import type { Device, PasidWitness } from '@siov/device';
 import type { Steps } from '@siov/base';
-import type { TriggerHelper } from '@siov/vfio-mdev';
-import { VIRTUAL_VECTORS } from './virtual-profile.ts';
+import type { GuestPasidTable } from './guest-pasids.ts';
+import { releaseHandle, requestHandle } from './virtual-handles.ts';
+import type { VirtualHandles } from './virtual-handles.ts';
+import type { VirtualQueue, WqCommand } from './virtual-queue.ts';
 import type { VirtualRegisters } from './virtual-registers.ts';
-import type { WorkQueue } from './work-queue.ts';
+import type { PasidCommand } from './work-queue.ts';
 
 /** What the commands act on. */
 export interface CommandTargets {
   readonly device: Device;
   readonly registers: VirtualRegisters;
-  readonly queue: WorkQueue;
-  readonly triggers: Pick<TriggerHelper<unknown>, 'hwirq' | 'idle' | 'resume'>;
+  readonly queue: VirtualQueue;
+  /** null: the guest has no PASIDs. */
+  readonly pasids: GuestPasidTable | null;
+  readonly handles: VirtualHandles;
 }
 
 const { SUCCESS } = COMMAND_ERROR;
@@ -26,8 +29,6 @@ const WITHOUT_OPERAND: ReadonlySet<number> = new Set([
   COMMAND.ENABLE_DEVICE, COMMAND.DISABLE_DEVICE, COMMAND.DRAIN_ALL, COMMAND.ABORT_ALL, COMMAND.RESET_DEVICE,
 ]);
 const MAX_WQ_INDEX = 0xff;
-/** Operand bits of Request and Release Interrupt Handle: a table index and the table. */
-const HANDLE_OPERAND = 0x1ffff;
 
 /** Executes a write to CMD; the result is the CMDSTATUS the guest will read. */
 export function* executeCommand(targets: CommandTargets, raw: typeof CMD.reset): Steps<typeof CMDSTATUS.reset> {
@@ -55,15 +56,13 @@ export function* executeCommand(targets: CommandTargets, raw: typeof CMD.reset):
       return yield* wqCommand(targets, code, operand);
     case COMMAND.RESET_WQ:
       return yield* resetWq(targets, operand);
-    // The guest has no PASIDs of its own: its descriptors all carry the queue's, whatever the operand says.
     case COMMAND.DRAIN_PASID:
-      return yield* ifEnabled(targets, COMMAND.DRAIN_WQ);
     case COMMAND.ABORT_PASID:
-      return yield* ifEnabled(targets, COMMAND.ABORT_WQ);
+      return yield* pasidCommand(targets, code, operand);
     case COMMAND.REQUEST_INTERRUPT_HANDLE:
-      return yield* requestHandle(targets, operand);
+      return yield* requestHandle(targets.handles, operand);
     case COMMAND.RELEASE_INTERRUPT_HANDLE:
-      return yield* releaseHandle(targets, operand);
+      return yield* releaseHandle(targets.handles, operand);
     default:
       return failed(COMMAND_ERROR.UNSUPPORTED_COMMAND);
   }
@@ -92,19 +91,29 @@ function* resetDevice({ registers, queue }: CommandTargets): Steps<typeof CMDSTA
   return success;
 }
 
-function* enableWq({ device, registers, queue }: CommandTargets, operand: number): Steps<typeof CMDSTATUS.reset> {
+function* enableWq(targets: CommandTargets, operand: number): Steps<typeof CMDSTATUS.reset> {
+  const { registers, queue } = targets;
   if (operand > MAX_WQ_INDEX) return failed(COMMAND_ERROR.RESERVED_FIELD);
   if (operand !== 0) return failed(COMMAND_ERROR.INVALID_WQ_INDEX);
   if (!registers.deviceEnabled) return failed(COMMAND_ERROR.DEVICE_NOT_ENABLED);
   if (registers.wqEnabled) return failed(COMMAND_ERROR.WQ_NOT_DISABLED);
-  if (!device.iommu.valid) return failed(COMMAND_ERROR.WQ_PASID_ENABLE);
-  const error = yield* queue.enable(device.iommu.pasid);
+  const witness = queueId(targets);
+  if (witness === null) return failed(COMMAND_ERROR.WQ_PASID_ENABLE);
+  const error = yield* queue.enable(witness);
   if (error !== SUCCESS) return failed(COMMAND_ERROR.HARDWARE_ERROR);
   registers.wqEnabled = true;
   return success;
 }
 
-function* wqCommand({ registers, queue }: CommandTargets, code: CommandCode, operand: number): Steps<typeof CMDSTATUS.reset> {
+/** Whose PASID the queue works with: the guest's own choice, or the device's default one; null: nothing is behind it. */
+export function queueId({ device, registers, pasids }: Pick<CommandTargets, 'device' | 'registers' | 'pasids'>): PasidWitness | null {
+  const chosen = registers.queuePasid;
+  if (chosen === null) return device.iommu.witness;
+  const found = pasids?.resolve(chosen);
+  return found?.ok === true ? found.value : null;
+}
+
+function* wqCommand({ registers, queue }: CommandTargets, code: Exclude<WqCommand, typeof COMMAND.RESET_WQ>, operand: number): Steps<typeof CMDSTATUS.reset> {
   const wqs = wqsOfOperand(operand);
   if (wqs.some((wq) => wq !== 0)) return failed(COMMAND_ERROR.INVALID_WQ_INDEX);
   if (wqs.length === 0) return success;
@@ -114,48 +123,31 @@ function* wqCommand({ registers, queue }: CommandTargets, code: CommandCode, ope
   return failed(error === SUCCESS ? SUCCESS : COMMAND_ERROR.HARDWARE_ERROR);
 }
 
-/** No error where the queue is disabled already: then only its configuration is cleared, which here is fixed. */
+/** No error where the queue is disabled already: then only its configuration is cleared, of which the PASID is the guest's. */
 function* resetWq({ registers, queue }: CommandTargets, operand: number): Steps<typeof CMDSTATUS.reset> {
   const wqs = wqsOfOperand(operand);
   if (wqs.some((wq) => wq !== 0)) return failed(COMMAND_ERROR.INVALID_WQ_INDEX);
   if (wqs.length > 0) {
     yield* queue.run(COMMAND.RESET_WQ);
     registers.wqEnabled = false;
+    registers.resetQueuePasid();
   }
   return success;
-}
-
-function* ifEnabled({ registers, queue }: CommandTargets, code: CommandCode): Steps<typeof CMDSTATUS.reset> {
-  if (registers.wqEnabled) yield* queue.run(code);
-  return success;
-}
-
-/** The handle is that of the slot in the host's message store: the guest's descriptors name it, the PASID check guards it. */
-function* requestHandle({ triggers, queue }: CommandTargets, operand: number): Steps<typeof CMDSTATUS.reset> {
-  if (operand > HANDLE_OPERAND) return failed(COMMAND_ERROR.RESERVED_FIELD);
-  const { index, ims } = handleOfOperand(operand);
-  if (ims) return failed(COMMAND_ERROR.NO_INTERRUPT_HANDLE);
-  if (index === 0 || index >= VIRTUAL_VECTORS) return failed(COMMAND_ERROR.INTERRUPT_INDEX);
-  const ready = yield* triggers.resume(index);
-  const slot = triggers.hwirq(index);
-  const handle = ready.ok && slot.ok ? yield* queue.requestHandle(slot.value) : slot;
-  return ready.ok && handle.ok ? CMDSTATUS.of({ error: SUCCESS, result: handle.value }) : failed(COMMAND_ERROR.NO_INTERRUPT_HANDLE);
 }
 
 /**
- * The handle is unusable from here on: its slot is masked, wiped and given back. A VMM need not tell when the guest
- * masks the vector, so this is the moment. Linux gives the handle, the specification asks for the table index: either
- * is taken.
+ * Without PASIDs of its own all the guest's descriptors carry the queue's, whatever the operand says. With them the host's
+ * PASID is meant; one that is not bound is in no descriptor, and these commands have no error for it (DSA spec 3.0 §9.2.13).
  */
-function* releaseHandle({ triggers, queue }: CommandTargets, operand: number): Steps<typeof CMDSTATUS.reset> {
-  if (operand > HANDLE_OPERAND) return failed(COMMAND_ERROR.RESERVED_FIELD);
-  const { index, ims } = handleOfOperand(operand);
-  for (let vector = 1; vector < VIRTUAL_VECTORS && !ims; vector++) {
-    const slot = triggers.hwirq(vector);
-    if (!slot.ok || (queue.handleOf(slot.value) !== index && vector !== index)) continue;
-    yield* queue.releaseHandle(slot.value);
-    yield* triggers.idle(vector);
-    return success;
-  }
-  return failed(COMMAND_ERROR.INTERRUPT_INDEX);
+function* pasidCommand(targets: CommandTargets, code: PasidCommand, operand: number): Steps<typeof CMDSTATUS.reset> {
+  if (targets.pasids === null) return yield* ifEnabled(targets, code === COMMAND.DRAIN_PASID ? COMMAND.DRAIN_WQ : COMMAND.ABORT_WQ);
+  const found = targets.pasids.hostPasid(operand);
+  if (found === undefined) return success;
+  const error = yield* targets.queue.runPasid(code, found);
+  return failed(error === SUCCESS ? SUCCESS : COMMAND_ERROR.HARDWARE_ERROR);
+}
+
+function* ifEnabled({ registers, queue }: CommandTargets, code: WqCommand): Steps<typeof CMDSTATUS.reset> {
+  if (registers.wqEnabled) yield* queue.run(code);
+  return success;
 }

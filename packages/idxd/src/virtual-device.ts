@@ -1,23 +1,25 @@
 // The virtual device the guest gets: config space and BAR0 emulated here, its queue and its interrupts the physical
-// function's. It knows slots only as numbers the trigger helper gives it, and PASIDs only as its device's record.
-import { fail, Lock, ok } from '@siov/base';
-import type { AccessPort, AccessSize, Result, Steps, Trace } from '@siov/base';
-import {
-  CMD, CMDSTATUS, COMMAND, DESCRIPTOR_SIZE, DEVCTL, DEVICE_STATE, GENCTRL, GENSTS, INTCAUSE, PCICMD, portalOf, portalOffset, registerName, SOFTWARE_ERROR,
-  SWERROR0,
-} from '@siov/datasheet';
+// function's. It knows slots only as numbers the trigger helper gives it, and PASIDs only as what IOMMU management issues.
+import { Lock } from '@siov/base';
+import type { AccessSize, Steps, Trace } from '@siov/base';
+import { CMD, CMDSTATUS, COMMAND, DEVCTL, DEVICE_STATE, GENCTRL, GENSTS, INTCAUSE, PCICMD, registerName, SOFTWARE_ERROR, SWERROR0 } from '@siov/datasheet';
 import type { DsaProfile } from '@siov/datasheet';
 import type { Device, PasidWitness, SubmitPort } from '@siov/device';
 import type { DeviceMsi, IrqCore } from '@siov/irq';
-import { pciVfioDevice, registerRegion, VFIO_PCI_REGION } from '@siov/vfio';
-import type { DmaSpace, PciRegion, VfioDevice } from '@siov/vfio';
+import { isDisable, pciVfioDevice, registerRegion, VFIO_PCI_REGION } from '@siov/vfio';
+import type { DmaSpace, GuestPasids, IrqSet, PciRegion, VfioDevice } from '@siov/vfio';
 import { TriggerHelper } from '@siov/vfio-mdev';
+import type { GuestPasidTable } from './guest-pasids.ts';
+import type { InterruptHandles } from './interrupt-handles.ts';
+import { trappedPort } from './trapped-port.ts';
 import { executeCommand } from './virtual-commands.ts';
+import { CONFIG_SPACE, sizeOfConfig } from './virtual-config-space.ts';
+import { VirtualHandles } from './virtual-handles.ts';
+import { vectorId, withoutIgnored } from './virtual-interrupts.ts';
+import { VirtualPortals } from './virtual-portals.ts';
+import type { VirtualQueue } from './virtual-queue.ts';
 import { VirtualRegisters } from './virtual-registers.ts';
 import type { WorkQueue } from './work-queue.ts';
-
-/** Config space is 4 KiB; the emulated registers end at 256, the rest reads 0: no extended capabilities. */
-const CONFIG_SIZE = 4096;
 
 export interface VirtualDeviceParts {
   readonly core: IrqCore;
@@ -25,11 +27,15 @@ export interface VirtualDeviceParts {
   /** What the interrupts behind its vectors are allocated from. */
   readonly msi: DeviceMsi<PasidWitness>;
   readonly profile: DsaProfile;
-  readonly queue: WorkQueue;
+  readonly queue: VirtualQueue;
+  /** What the function gives for its slots. */
+  readonly handles: InterruptHandles;
   /** The physical function's BAR2. */
   readonly portals: SubmitPort;
-  /** What the queue's PASID reaches. */
+  /** What the device's own PASID reaches. */
   readonly dma: DmaSpace;
+  /** null: the guest has no PASIDs. */
+  readonly pasids: GuestPasidTable | null;
 }
 
 export class VirtualDevice {
@@ -40,85 +46,126 @@ export class VirtualDevice {
 
   readonly #trace: Trace;
   readonly #registers: VirtualRegisters;
-  readonly #portals: SubmitPort;
+  readonly #queue: VirtualQueue;
+  readonly #pasids: GuestPasidTable | null;
+  readonly #handles: VirtualHandles;
+  readonly #portals: VirtualPortals;
   /** vidxd's dev_lock: one access, SET_IRQS or reset at a time, whoever makes it. Portals go without. */
   readonly #lock: Lock;
 
   constructor(parts: VirtualDeviceParts) {
-    const { core, device, profile, queue } = parts;
+    const { core, device, profile, queue, pasids, handles, portals } = parts;
     const { state, trace } = core.ports;
-    this.queue = queue;
+    const { name } = device;
+    this.queue = queue.physical;
     this.device = device;
     this.#trace = trace;
-    this.#portals = parts.portals;
-    this.#registers = new VirtualRegisters(state, device.name, profile);
-    this.#lock = new Lock(state, `${device.name}/device`);
-    this.triggers = new TriggerHelper(core, device.name, ['emulated', 'msi'], {
+    this.#queue = queue;
+    this.#pasids = pasids;
+    const { shared, threshold } = queue.physical;
+    const registers = new VirtualRegisters(state, name, profile, { pasid: pasids !== null, ...(shared ? { threshold } : {}) });
+    this.#registers = registers;
+    this.#lock = new Lock(state, `${name}/device`);
+    const vectors = profile.msix.count;
+    this.triggers = new TriggerHelper(core, name, Array.from({ length: vectors }, (_each, vector) => (vector === 0 ? 'emulated' : 'msi')), {
       msi: () => parts.msi,
-      instance: () => defaultPasid(device),
+      instance: (vector) => vectorId({ device, registers, pasids }, vector),
     });
-    this.vfio = pciVfioDevice({
-      name: device.name,
+    this.#handles = new VirtualHandles({ state, name, triggers: this.triggers, handles, vectors });
+    this.#portals = new VirtualPortals({ state, trace, name, size: profile.bar2Size, queue, portals, enabled: () => registers.deviceEnabled && registers.wqEnabled });
+    this.vfio = this.#vfio(profile, parts.dma);
+  }
+
+  #vfio(profile: DsaProfile, dma: DmaSpace): VfioDevice {
+    return pciVfioDevice({
+      name: this.device.name,
       regions: {
         [VFIO_PCI_REGION.BAR0]: this.#locked(registerRegion(profile.bar0Size, this.#bar0())),
-        [VFIO_PCI_REGION.BAR2]: this.#portalRegion(profile.bar2Size),
-        [VFIO_PCI_REGION.CONFIG]: this.#locked(registerRegion(CONFIG_SIZE, this.#config())),
+        [VFIO_PCI_REGION.BAR2]: this.#portals.region,
+        [VFIO_PCI_REGION.CONFIG]: this.#locked(registerRegion(CONFIG_SPACE, this.#config())),
       },
       msixVectors: profile.msix.count,
-      dma: parts.dma,
-      setMsix: (set) => trace.cross('idxd', 'set_irqs', { start: set.start, count: set.count }, this.#lock.with(this.triggers.setTrigger(set))),
-      reset: () => trace.cross('idxd', 'reset', {}, this.#lock.with(this.#reset())),
-      *released() {},
+      dma,
+      ...(this.#pasids === null ? {} : { pasids: this.#guestPasids(this.#pasids) }),
+      setMsix: (set) => this.#trace.cross('idxd', 'set_irqs', { start: set.start, count: set.count }, this.#lock.with(this.#setIrqs(set))),
+      reset: () => this.#trace.cross('idxd', 'reset', {}, this.#lock.with(this.#reset())),
+      released: () => this.#lock.with(this.#released()),
     });
+  }
+
+  #guestPasids(table: GuestPasidTable): GuestPasids {
+    const call = <T>(operation: string, gpasid: number, body: Steps<T>) => this.#trace.cross('idxd', operation, { device: this.device.name, gpasid }, this.#lock.with(body));
+    return {
+      bind: (gpasid) => call('bind_gpasid', gpasid, table.bind(gpasid)),
+      map: (gpasid, mapping) => table.map(gpasid, mapping),
+      unmap: (gpasid, iova, size) => table.unmap(gpasid, iova, size),
+      unbind: (gpasid) => call('unbind_gpasid', gpasid, table.unbind(gpasid)),
+    };
+  }
+
+  *#setIrqs(set: IrqSet): ReturnType<VfioDevice['setIrqs']> {
+    for (const vector of this.#givenUpBy(set)) yield* this.#handles.suspend(vector);
+    const done = yield* this.triggers.setTrigger(withoutIgnored(set, this.#registers));
+    if (yield* this.#handles.compare()) this.#cause(INTCAUSE.of({ handlesRevoked: 1 }));
+    return done;
+  }
+
+  #givenUpBy(set: IrqSet): number[] {
+    if (isDisable(set)) return Array.from({ length: this.#handles.vectors }, (_each, vector) => vector);
+    const { data, start } = set;
+    return set.action === 'trigger' && data.kind === 'eventfd' ? data.fds.flatMap((fd, each) => (fd === null ? [start + each] : [])) : [];
   }
 
   /** Function level reset, also asked for by VFIO: queue aborted, registers at power-on, host interrupts untouched. */
   *#reset(): Steps<void> {
-    yield* this.queue.run(COMMAND.RESET_WQ);
-    yield* this.queue.releaseHandles();
+    yield* this.#queue.run(COMMAND.RESET_WQ);
+    yield* this.#handles.releaseAll();
     this.#registers.resetBar0();
     this.#registers.resetConfig();
+  }
+
+  *#released(): Steps<void> {
+    this.#portals.unmapAll();
+    if (this.#pasids !== null) yield* this.#pasids.unbindAll();
   }
 
   #locked({ size, read, write }: PciRegion): PciRegion {
     return { size, read: (offset, into) => this.#lock.with(read(offset, into)), write: (offset, from) => this.#lock.with(write(offset, from)) };
   }
 
-  #config(): AccessPort {
-    const { config } = this.#registers;
-    return port(
-      this.#trace,
-      (offset) => `config+0x${offset.toString(16)}`,
-      (offset, size) => (offset < 256 ? config.read(offset, size) : 0),
-      (offset, size, value) => this.#configWrite(offset, size, value),
-    );
+  #config() {
+    const { config, shape } = this.#registers;
+    const end = sizeOfConfig(shape.pasid);
+    return trappedPort(this.#trace, {
+      name: (offset) => `config+0x${offset.toString(16)}`,
+      read: (offset, size) => (offset < end ? config.read(offset, size) : 0),
+      write: (offset, size, value) => this.#configWrite(offset, size, value),
+    });
   }
 
   *#configWrite(offset: number, size: AccessSize, value: number): Steps<void> {
-    if (offset >= 256) return;
+    if (offset >= sizeOfConfig(this.#registers.shape.pasid)) return;
     const { config } = this.#registers;
-    const hadBusMaster = this.#registers.busMaster;
+    const { busMaster, pasidOn } = this.#registers;
     const touched = config.write(offset, size, value);
     if (DEVCTL.initiateFunctionLevelReset.get(config.get(DEVCTL)) === 1) return yield* this.#reset();
     this.#registers.maskBars();
-    const command = touched.some((each) => each.register.name === PCICMD.name);
-    if (command && hadBusMaster && !this.#registers.busMaster && this.#registers.deviceEnabled) yield* this.#halt();
+    const lost = touched.some((each) => each.register.name === PCICMD.name) && busMaster && !this.#registers.busMaster;
+    if ((lost || pasidOn !== this.#registers.pasidOn) && this.#registers.deviceEnabled) yield* this.#halt();
   }
 
-  #bar0(): AccessPort {
+  #bar0() {
     const { bar0, windows } = this.#registers;
-    return port(
-      this.#trace,
-      (offset) => registerName(windows, offset),
-      (offset, size) => bar0.read(offset, size),
-      (offset, size, value) => this.#bar0Write(offset, size, value),
-    );
+    return trappedPort(this.#trace, {
+      name: (offset) => registerName(windows, offset),
+      read: (offset, size) => bar0.read(offset, size),
+      write: (offset, size, value) => this.#bar0Write(offset, size, value),
+    });
   }
 
   *#bar0Write(offset: number, size: AccessSize, value: number): Steps<void> {
     const { bar0, deviceDisabled } = this.#registers;
-    // GENCAP says that queue and group cannot be configured: no field of theirs, gated or not, takes a write.
-    if (this.#registers.isConfiguration(offset)) return;
+    if (this.#registers.isConfiguration(offset)) return this.#registers.writeConfiguration(offset, size, value);
     const touched = bar0.write(offset, size, value, (gate) => gate === 'device-disabled' && deviceDisabled);
     if (touched.some((each) => each.register.name === CMD.name) && size === 4) yield* this.#command();
   }
@@ -128,7 +175,7 @@ export class VirtualDevice {
     const { bar0 } = this.#registers;
     const raw = bar0.get(CMD);
     bar0.set(CMD, CMD.reset);
-    const targets = { device: this.device, registers: this.#registers, queue: this.queue, triggers: this.triggers };
+    const targets = { device: this.device, registers: this.#registers, queue: this.#queue, pasids: this.#pasids, handles: this.#handles };
     const status = yield* executeCommand(targets, raw);
     bar0.set(CMDSTATUS, status);
     if (CMD.requestInterrupt.get(raw) === 1) this.#cause(INTCAUSE.of({ commandCompletion: 1 }));
@@ -137,18 +184,18 @@ export class VirtualDevice {
   /** One message an event; the cause bit stays until the guest clears it. */
   #cause(cause: typeof INTCAUSE.reset): void {
     const { bar0 } = this.#registers;
-    bar0.set(INTCAUSE, INTCAUSE.image(bar0.get(INTCAUSE) | cause));
+    bar0.set(INTCAUSE, INTCAUSE.image((bar0.get(INTCAUSE) | cause) >>> 0));
     this.#trace.call('vfio-mdev', 'signal_vector', { vector: 0 }, () => this.triggers.signal(0));
   }
 
   /**
-   * The guest took bus mastering away from an enabled device (DSA spec 3.0 §5.7). The function still masters the bus, so
-   * its queue is stopped before the guest's write is done: from then on nothing of the guest's reaches memory.
+   * The guest took bus mastering away from an enabled device, or switched its PASIDs (DSA spec 3.0 §5.7). The function still
+   * masters the bus, so its queue is stopped before the guest's write is done: from then on nothing of the guest's reaches memory.
    */
   *#halt(): Steps<void> {
     const { bar0 } = this.#registers;
     bar0.set(GENSTS, GENSTS.of({ state: DEVICE_STATE.HALT }));
-    yield* this.queue.run(COMMAND.RESET_WQ);
+    yield* this.#queue.run(COMMAND.RESET_WQ);
     const error = bar0.get(SWERROR0);
     const recorded = SWERROR0.valid.get(error) === 1;
     bar0.set(SWERROR0, recorded ? SWERROR0.overflow.set(error, 1) : SWERROR0.of({ valid: 1, error: SOFTWARE_ERROR.CONFIG_CHANGED }));
@@ -156,52 +203,5 @@ export class VirtualDevice {
     const softwareError = recorded ? 0 : GENCTRL.softwareErrorInterruptEnable.get(enabled);
     const haltState = GENCTRL.haltInterruptEnable.get(enabled);
     if (softwareError + haltState > 0) this.#cause(INTCAUSE.of({ softwareError, haltState }));
-  }
-
-  /** Whole descriptors go to the host's IMS portal of the same kind; whatever else is written is dropped, as in hardware. */
-  #portalRegion(size: number): PciRegion {
-    return {
-      size,
-      *read(_offset, into) {
-        into.fill(0);
-      },
-      write: (offset, from) => this.#trace.cross('idxd', 'portal_write', { offset, size: from.length }, this.#submit(offset, from)),
-    };
-  }
-
-  *#submit(offset: number, from: Uint8Array): Steps<void> {
-    const portal = portalOf(offset);
-    if (portal === undefined || portal.wq !== 0 || portal.ims || from.length !== DESCRIPTOR_SIZE) return;
-    yield* this.#portals.submit(portalOffset({ wq: this.queue.index, limited: portal.limited, ims: true }) + (offset & 0xfff), from);
-  }
-}
-
-/** The PASID of the address space the device is attached to: asked at every allocation, so that it is the one of now. */
-function defaultPasid({ name, iommu }: Device): Result<PasidWitness, 'EINVAL'> {
-  return iommu.witness === null ? fail('EINVAL', `${name} has no PASID: attach it to an IOMMU domain before its interrupts are set up`) : ok(iommu.witness);
-}
-
-/** Trapped registers: each access a crossing into the driver. 64-bit accesses are two, the lower half first. */
-function port(
-  trace: Trace,
-  name: (offset: number) => string,
-  read: (offset: number, size: AccessSize) => number,
-  write: (offset: number, size: AccessSize, value: number) => Steps<void>,
-): AccessPort {
-  return {
-    *read(offset, size) {
-      return trace.call('idxd', 'register_read', { register: name(offset), size }, () => read(offset, size));
-    },
-    write: (offset, size, value) => trace.cross('idxd', 'register_write', { register: name(offset), size, value }, write(offset, size, value)),
-    *read64(offset) {
-      return trace.call('idxd', 'register_read', { register: name(offset), size: 8 }, () => BigInt(read(offset, 4)) | (BigInt(read(offset + 4, 4)) << 32n));
-    },
-    *write64(offset, value) {
-      yield* trace.cross('idxd', 'register_write', { register: name(offset), size: 8, value }, write64(offset, value));
-    },
-  };
-  function* write64(offset: number, value: bigint): Steps<void> {
-    yield* write(offset, 4, Number(value & 0xffffffffn));
-    yield* write(offset + 4, 4, Number(value >> 32n));
   }
 }

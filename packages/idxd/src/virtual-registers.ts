@@ -1,25 +1,32 @@
 // The virtual device's config space and BAR0 as register files, and what a reset puts in them.
 import { RegisterFile } from '@siov/base';
-import type { StatePort } from '@siov/base';
+import type { AccessSize, StatePort } from '@siov/base';
 import {
-  bar0Windows, BAR0 as PCI_BAR0, BAR2 as PCI_BAR2, DEVICE_STATE, GENCAP, GENCFG, GENSTS, Grpcfg, layoutOf, PCI_CAPABILITIES, PCI_HEADER, PCICMD,
+  bar0Windows, BAR0 as PCI_BAR0, BAR2 as PCI_BAR2, DEVICE_STATE, GENCAP, GENCFG, GENSTS, Grpcfg, layoutOf, Msixperm, MSIXPERM_SIZE, PCICMD,
   placementsOf, resetBar0To, resetConfigTo, SWERROR0, SWERROR1, SWERROR2, WQ_STATE, Wqcfg,
 } from '@siov/datasheet';
 import type { DsaProfile, RegisterWindow } from '@siov/datasheet';
+import { CONFIG_REGISTERS, CONFIG_REGISTERS_WITH_PASID, pasidSwitchedOn, resetPasidCapability, sizeOfConfig } from './virtual-config-space.ts';
 
-const CONFIG_SIZE = 256;
-
-const HEADER = [...PCI_HEADER, ...PCI_CAPABILITIES].map((register) => ({ at: register.offset, register }));
+/** What the profile does not say. */
+export interface VirtualShape {
+  /** The guest has PASIDs: a capability says so, and a dedicated queue takes one. */
+  readonly pasid: boolean;
+  /** Entries the guest's portals may fill of a shared queue; undefined: the queue is dedicated. */
+  readonly threshold?: number;
+}
 
 export class VirtualRegisters {
   readonly config: RegisterFile;
   readonly bar0: RegisterFile;
   readonly windows: readonly RegisterWindow[];
+  readonly shape: VirtualShape;
   readonly #profile: DsaProfile;
 
-  constructor(state: StatePort, name: string, profile: DsaProfile) {
+  constructor(state: StatePort, name: string, profile: DsaProfile, shape: VirtualShape = { pasid: false }) {
     this.#profile = profile;
-    this.config = new RegisterFile(state, `${name}/config`, CONFIG_SIZE, HEADER);
+    this.shape = shape;
+    this.config = new RegisterFile(state, `${name}/config`, sizeOfConfig(shape.pasid), shape.pasid ? CONFIG_REGISTERS_WITH_PASID : CONFIG_REGISTERS);
     this.windows = bar0Windows(profile);
     this.bar0 = new RegisterFile(state, `${name}/bar0`, profile.bar0Size, placementsOf(this.windows));
     this.resetConfig();
@@ -28,6 +35,11 @@ export class VirtualRegisters {
 
   get busMaster(): boolean {
     return PCICMD.busMasterEnable.get(this.config.get(PCICMD)) === 1;
+  }
+
+  /** The guest's IOMMU driver has switched requests with PASID on. */
+  get pasidOn(): boolean {
+    return this.shape.pasid && pasidSwitchedOn(this.config);
   }
 
   get deviceEnabled(): boolean {
@@ -55,6 +67,31 @@ export class VirtualRegisters {
     this.bar0.set(Wqcfg.Status, status, this.#wqcfg(Wqcfg.Status.offset));
   }
 
+  /** The guest's PASID for all of a dedicated queue; null: it chose none. */
+  get queuePasid(): number | null {
+    const { dedicated, pasidEnable, pasid } = Wqcfg.Mode.decode(this.bar0.get(Wqcfg.Mode, this.#wqcfg(Wqcfg.Mode.offset)));
+    return dedicated === 1 && pasidEnable === 1 ? pasid : null;
+  }
+
+  /** Entry of the virtual permission table. */
+  permission(vector: number): ReturnType<typeof Msixperm.decode> {
+    return Msixperm.decode(this.bar0.get(Msixperm, layoutOf(this.#profile).offsets.msixperm + vector * MSIXPERM_SIZE));
+  }
+
+  /**
+   * A write to BAR0 where the guest configures a group or a queue. GENCAP says that it cannot (configurationSupport is 0),
+   * but which PASID the descriptors of its dedicated queue have is the guest's own: these fields it may write while
+   * the queue is disabled.
+   */
+  writeConfiguration(offset: number, size: AccessSize, value: number): void {
+    const at = this.#wqcfg(Wqcfg.Mode.offset);
+    if (!this.shape.pasid || this.shape.threshold !== undefined || this.wqEnabled || offset < at || offset >= at + 4) return;
+    const held = this.bar0.get(Wqcfg.Mode, at);
+    this.bar0.write(offset, size, value);
+    const { pasid, pasidEnable } = Wqcfg.Mode.decode(this.bar0.get(Wqcfg.Mode, at));
+    this.bar0.set(Wqcfg.Mode, Wqcfg.Mode.pasid.set(Wqcfg.Mode.pasidEnable.set(held, pasidEnable), pasid), at);
+  }
+
   /** Whether BAR0 has a group's or queue's configuration at `offset`. */
   isConfiguration(offset: number): boolean {
     return this.windows.some(({ name, offset: start, stride, count }) => (name === 'GRPCFG' || name === 'WQCFG') && offset >= start && offset < start + stride * count);
@@ -62,6 +99,7 @@ export class VirtualRegisters {
 
   resetConfig(): void {
     resetConfigTo(this.config, this.#profile);
+    if (this.shape.pasid) resetPasidCapability(this.config);
   }
 
   /** Address bits below a BAR's size read 0 whatever was written: that is how software finds the size. */
@@ -88,10 +126,17 @@ export class VirtualRegisters {
     bar0.set(Grpcfg.Flags, Grpcfg.Flags.of({ trafficClassA: 1, trafficClassB: 1, readBuffersAllowed: layout.readBuffers }), group + Grpcfg.Flags.offset);
     bar0.set(Wqcfg.Size, Wqcfg.Size.of({ size: layout.totalWqSize }), this.#wqcfg(Wqcfg.Size.offset));
     const limits = { maxTransferShift: GENCAP.maxTransferShift.get(profile.GENCAP), maxBatchShift: GENCAP.maxBatchShift.get(profile.GENCAP) };
-    // The PASID the host gave the queue is none of the guest's business: it sees a queue without one.
-    bar0.set(Wqcfg.Mode, Wqcfg.Mode.of({ dedicated: 1 }), this.#wqcfg(Wqcfg.Mode.offset));
+    const { threshold } = this.shape;
+    if (threshold !== undefined) bar0.set(Wqcfg.Threshold, Wqcfg.Threshold.of({ threshold }), this.#wqcfg(Wqcfg.Threshold.offset));
+    this.resetQueuePasid();
     bar0.set(Wqcfg.Limits, Wqcfg.Limits.of(limits), this.#wqcfg(Wqcfg.Limits.offset));
     this.wqEnabled = false;
+  }
+
+  /** The PASID the host gave the queue is none of the guest's business: it sees a queue without one, or a shared one. */
+  resetQueuePasid(): void {
+    const mode = Wqcfg.Mode.of(this.shape.threshold === undefined ? { dedicated: 1 } : { pasidEnable: 1 });
+    this.bar0.set(Wqcfg.Mode, mode, this.#wqcfg(Wqcfg.Mode.offset));
   }
 
   /** Reset Device: as {@link resetBar0}, but what SWERROR says is software's to read and clear (DSA spec 3.0 table 9-3). */

@@ -1,7 +1,7 @@
-// One dedicated work queue of the physical function, set aside for a virtual device (mdev type 1dwq).
+// One work queue of the physical function: dedicated, for one user, or shared, for several at once.
 import { fail, ok } from '@siov/base';
 import type { Result, Steps } from '@siov/base';
-import { COMMAND, CMDSTATUS, ENGCAP, GENCAP, Grpcfg, GRPCAP, GRPCFG_SIZE, handleOperand, OFFSETS, TABLE_OFFSET_UNIT, WQCAP, Wqcfg, wqcfgSize, wqOperand } from '@siov/datasheet';
+import { COMMAND, CMDSTATUS, ENGCAP, GENCAP, Grpcfg, GRPCAP, GRPCFG_SIZE, OFFSETS, TABLE_OFFSET_UNIT, WQCAP, Wqcfg, wqcfgSize, wqOperand } from '@siov/datasheet';
 import type { CommandCode } from '@siov/datasheet';
 import { readRegister, writeRegister } from '@siov/device';
 import type { Capabilities, PhysicalFunction } from './physical-function.ts';
@@ -14,7 +14,16 @@ export interface WorkQueueConfig {
   readonly size: number;
   /** 1 to 15 where the device has priorities. */
   readonly priority: number;
+  /** `dedicated` unless said. A shared queue is enabled once, for all its users: each descriptor brings its PASID. */
+  readonly mode?: 'dedicated' | 'shared';
+  /**
+   * Entries of a shared queue that limited portals, which are all guests get, may fill; the rest is the host kernel's. All
+   * unless said. So many virtual devices can have the queue at most.
+   */
+  readonly threshold?: number;
 }
+
+export type PasidCommand = typeof COMMAND.DRAIN_PASID | typeof COMMAND.ABORT_PASID;
 
 /** Linux drives dedicated queues with these limits unless told otherwise: 2^21 bytes, 2^5 descriptors. */
 const DEFAULT_LIMITS = { maxTransferShift: 21, maxBatchShift: 5 } as const;
@@ -30,19 +39,20 @@ export function queueLimits({ gencap }: Capabilities): { readonly maxTransferShi
 export class WorkQueue {
   readonly index: number;
   readonly size: number;
+  readonly shared: boolean;
+  readonly threshold: number;
   readonly #function: PhysicalFunction;
   readonly #config: WorkQueueConfig;
-  readonly #claim: { owner: string | null };
-  /** Handles the function gave for entries of the message store, by entry. */
-  readonly #handles: Map<number, number>;
+  readonly #claim: { owners: readonly string[] };
 
   private constructor(physical: PhysicalFunction, config: WorkQueueConfig) {
     this.index = config.index;
     this.size = config.size;
+    this.shared = config.mode === 'shared';
+    this.threshold = config.threshold ?? config.size;
     this.#function = physical;
     this.#config = config;
-    this.#claim = physical.core.ports.state.record(`${physical.device.name}/wq${config.index}`, { owner: null as string | null });
-    this.#handles = physical.core.ports.state.map(`${physical.device.name}/wq${config.index}/handles`);
+    this.#claim = physical.core.ports.state.record(`${physical.device.name}/wq${config.index}`, { owners: [] as readonly string[] });
   }
 
   /** Writes queue, group and engine while the device is disabled. `EINVAL`: one of them is not there. */
@@ -56,6 +66,10 @@ export class WorkQueue {
     if (!(config.engine >= 0 && config.engine < engines)) return fail('EINVAL', `engine ${config.engine} is not below ${engines}`);
     const total = WQCAP.totalWqSize.get(wqcap);
     if (!(config.size > 0 && config.size <= total)) return fail('EINVAL', `work queue size ${config.size} is not in 1..${total}`);
+    const { threshold = config.size } = config;
+    if (!(threshold > 0 && threshold <= config.size)) return fail('EINVAL', `threshold ${threshold} of work queue ${config.index} is not in 1..${config.size}`);
+    const mode = config.mode === 'shared' ? WQCAP.sharedMode : WQCAP.dedicatedMode;
+    if (mode.get(wqcap) === 0) return fail('EINVAL', `${physical.device.name} has no ${config.mode ?? 'dedicated'} work queues`);
     const { registers } = physical;
     const queue = new WorkQueue(physical, config);
     yield* writeRegister(registers, Wqcfg.Size, Wqcfg.Size.of({ size: config.size }), queue.#wqcfg());
@@ -69,19 +83,25 @@ export class WorkQueue {
     return ok(queue);
   }
 
+  /** Who has it; the first of them where it is shared. */
   get owner(): string | null {
-    return this.#claim.owner;
+    return this.#claim.owners[0] ?? null;
   }
 
-  /** Takes the queue for one virtual device. `EBUSY` when another has it. */
+  /** How many more can have it. */
+  get free(): number {
+    return (this.shared ? this.threshold : 1) - this.#claim.owners.length;
+  }
+
+  /** Takes the queue for one user. `EBUSY`: another has it; where it is shared, as many as have an entry each. */
   claim(owner: string): Result<void, 'EBUSY'> {
-    if (this.#claim.owner !== null) return fail('EBUSY', `work queue ${this.index} belongs to ${this.#claim.owner}`);
-    this.#claim.owner = owner;
+    if (this.free <= 0) return fail('EBUSY', `work queue ${this.index} belongs to ${this.#claim.owners.join(', ')}`);
+    this.#claim.owners = [...this.#claim.owners, owner];
     return ok();
   }
 
-  release(): void {
-    this.#claim.owner = null;
+  release(owner: string): void {
+    this.#claim.owners = this.#claim.owners.filter((each) => each !== owner);
   }
 
   /**
@@ -89,8 +109,17 @@ export class WorkQueue {
    * the command's error code, 0 for success.
    */
   *enable(pasid: number): Steps<number> {
+    return yield* this.#enable(Wqcfg.Mode.of({ dedicated: 1, pasidEnable: 1, pasid, priv: 1, priority: this.#config.priority }));
+  }
+
+  /** Enable WQ as shared queue. Limited portals stop at its threshold. The result is the command's error code. */
+  *enableShared(): Steps<number> {
+    yield* writeRegister(this.#function.registers, Wqcfg.Threshold, Wqcfg.Threshold.of({ threshold: this.threshold }), this.#wqcfg());
+    return yield* this.#enable(Wqcfg.Mode.of({ pasidEnable: 1, priority: this.#config.priority }));
+  }
+
+  *#enable(mode: typeof Wqcfg.Mode.reset): Steps<number> {
     const { registers, capabilities } = this.#function;
-    const mode = Wqcfg.Mode.of({ dedicated: 1, pasidEnable: 1, pasid, priv: 1, priority: this.#config.priority });
     yield* writeRegister(registers, Wqcfg.Mode, mode, this.#wqcfg());
     yield* writeRegister(registers, Wqcfg.Limits, Wqcfg.Limits.of(queueLimits(capabilities)), this.#wqcfg());
     return CMDSTATUS.error.get(yield* this.#function.command(COMMAND.ENABLE_WQ, this.index));
@@ -102,28 +131,9 @@ export class WorkQueue {
     return operand.ok ? CMDSTATUS.error.get(yield* this.#function.command(code, operand.value)) : 0;
   }
 
-  /** What descriptors name to use entry `slot` of the message store: its number, or what the function gives for it. */
-  *requestHandle(slot: number): Steps<Result<number, 'EIO'>> {
-    if (!this.#function.capabilities.handles) return ok(slot);
-    const status = yield* this.#function.command(COMMAND.REQUEST_INTERRUPT_HANDLE, handleOperand({ index: slot, ims: true }));
-    const error = CMDSTATUS.error.get(status);
-    if (error !== 0) return fail('EIO', `${this.#function.device.name}: no handle for entry ${slot}: error 0x${error.toString(16)}`);
-    this.#handles.set(slot, CMDSTATUS.result.get(status));
-    return ok(CMDSTATUS.result.get(status));
-  }
-
-  /** The handle in use for `slot`. */
-  handleOf(slot: number): number {
-    return this.#handles.get(slot) ?? slot;
-  }
-
-  *releaseHandle(slot: number): Steps<void> {
-    if (!this.#handles.delete(slot)) return;
-    yield* this.#function.command(COMMAND.RELEASE_INTERRUPT_HANDLE, handleOperand({ index: slot, ims: true }));
-  }
-
-  *releaseHandles(): Steps<void> {
-    for (const slot of this.#handles.keys()) yield* this.releaseHandle(slot);
+  /** Drain or Abort PASID: of the whole function, so of other queues too. The result is the command's error code. */
+  *runPasid(code: PasidCommand, pasid: number): Steps<number> {
+    return CMDSTATUS.error.get(yield* this.#function.command(code, pasid));
   }
 
   #wqcfg(): number {

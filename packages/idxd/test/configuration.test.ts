@@ -123,14 +123,6 @@ describe('the configuration', () => {
     config.write(PCICMD, 2);
     expect([set(0), GENSTS.state.get(bar0.read(GENSTS))]).toEqual([1, 3]);
   });
-
-  test('R17: a permission entry is stored before MSI-X is enabled, and is there when the interrupt is set up', () => {
-    const { bar0, setIrqs } = makeVirtual();
-    const entry = Msixperm.of({ pasidEnable: 1, pasid: 0x12345 });
-    bar0.write(Msixperm, entry, MSIXPERM + 8);
-    expect(setIrqs(1, [true]).ok).toBe(true);
-    expect(bar0.read(Msixperm, MSIXPERM + 8)).toBe(entry);
-  });
 });
 
 test('a function level reset gives power-on values: registers, config space and queue, but keeps the host’s interrupts', () => {

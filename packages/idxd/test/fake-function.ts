@@ -3,7 +3,8 @@
 import { bufferMemory, Executor, ModelClock, noTrace, plainState, RegisterFile } from '@siov/base';
 import type { AccessPort, AccessSize, Image, Steps, Trace, Width } from '@siov/base';
 import {
-  bar0Windows, CMD, CMDSTATUS, COMMAND, configWindows, DSA_SPR, IMS_ENTRY_SIZE, ImsEntry, INTCAUSE, layoutOf, MSGCTL, MsixEntry, placementsOf, portalOf,
+  bar0Windows, CMD, CMDSTATUS, COMMAND, configWindows, DSA_SPR, IMS_ENTRY_SIZE, ImsEntry, INTCAUSE, layoutOf, MSGCTL, MsixEntry, Msixperm, MSIXPERM_SIZE,
+  placementsOf, portalOf,
   resetBar0To, resetConfigTo, Wqcfg,
 } from '@siov/datasheet';
 import type { DsaProfile } from '@siov/datasheet';
@@ -13,7 +14,7 @@ import { IrqCore, msiDomainOf, VectorDomain } from '@siov/irq';
 import { VFIO_PCI_IRQ, VFIO_PCI_REGION } from '@siov/vfio';
 import type { IrqSet } from '@siov/vfio';
 import { DEFAULT_QUEUE, HostDriver, MDEV_TYPE } from '../src/index.ts';
-import type { VirtualDevice, WorkQueueConfig } from '../src/index.ts';
+import type { VirtualDevice, VirtualDeviceOptions, WorkQueueConfig } from '../src/index.ts';
 
 const REQUESTER_ID = 0x6a08;
 /** Handles the function gives are not its entries' numbers: a driver that mixes them up is seen. */
@@ -27,26 +28,38 @@ export class FakeFunction {
   readonly commands: string[] = [];
   /** Descriptors, as the page they came to. */
   readonly submissions: string[] = [];
+  /** The descriptors themselves. */
+  readonly descriptors: Uint8Array[] = [];
+  /** Whether an ENQCMD is taken. */
+  accepts = true;
   /** The error a command code ends with. */
   readonly errors = new Map<number, number>();
   readonly registers: RegisterFile;
   readonly #configFile: RegisterFile;
   readonly portals = {
     submit: (offset: number, descriptor: Uint8Array) => this.#submit(offset, descriptor),
-    *enqueue() {
-      return false;
-    },
+    enqueue: (offset: number, descriptor: Uint8Array) => this.#enqueue(offset, descriptor),
   };
+  readonly #handleOffset: number;
+  readonly #message: (addressLo: number, data: number) => void;
 
-  constructor(profile: DsaProfile, message: (addressLo: number, data: number) => void) {
+  constructor(profile: DsaProfile, message: (addressLo: number, data: number) => void, handleOffset = HANDLE_OFFSET) {
     this.profile = profile;
+    this.#message = message;
+    this.#handleOffset = handleOffset;
     this.#configFile = new RegisterFile(plainState, 'fake/config', 4096, placementsOf(configWindows()));
     resetConfigTo(this.#configFile, profile);
     this.registers = new RegisterFile(plainState, 'fake/bar0', profile.bar0Size, placementsOf(bar0Windows(profile)));
     const { registers } = this;
     resetBar0To(registers, profile);
     this.config = port(this.#configFile, function* () {});
-    this.bar0 = port(registers, (offset, value) => this.#written(offset, value, message));
+    this.bar0 = port(registers, (offset, value) => this.#written(offset, value));
+  }
+
+  /** The message in entry `slot`, as a descriptor that may use it would have it sent. */
+  fire(slot: number): void {
+    const at = layoutOf(this.profile).offsets.ims + slot * IMS_ENTRY_SIZE;
+    this.#message(this.registers.get(ImsEntry.AddressLo, at + ImsEntry.AddressLo.offset), this.registers.get(ImsEntry.Data, at + ImsEntry.Data.offset));
   }
 
   ims(slot: number): { mask: number; pasidEnable: number; pasid: number; data: number } {
@@ -55,27 +68,43 @@ export class FakeFunction {
     return { mask, pasidEnable, pasid, data: this.registers.get(ImsEntry.Data, at + ImsEntry.Data.offset) };
   }
 
-  mode(): ReturnType<typeof Wqcfg.Mode.decode> {
-    return Wqcfg.Mode.decode(this.registers.get(Wqcfg.Mode, layoutOf(this.profile).offsets.wqcfg + Wqcfg.Mode.offset));
+  mode(wq = 0): ReturnType<typeof Wqcfg.Mode.decode> {
+    return Wqcfg.Mode.decode(this.registers.get(Wqcfg.Mode, this.#wqcfg(wq) + Wqcfg.Mode.offset));
   }
 
-  *#written(offset: number, value: number, message: (addressLo: number, data: number) => void): Steps<void> {
+  threshold(wq: number): number {
+    return this.registers.get(Wqcfg.Threshold, this.#wqcfg(wq) + Wqcfg.Threshold.offset);
+  }
+
+  #wqcfg(wq: number): number {
+    const { offsets, wqcfgSize } = layoutOf(this.profile);
+    return offsets.wqcfg + wq * wqcfgSize;
+  }
+
+  *#written(offset: number, value: number): Steps<void> {
     if (offset !== CMD.offset) return;
     const { operand, code, requestInterrupt } = CMD.decode(CMD.image(value));
     const name = Object.entries(COMMAND).find(([, each]) => each === code)?.[0] ?? String(code);
     this.commands.push(`${name}(${operand})`);
-    this.registers.set(CMDSTATUS, CMDSTATUS.of({ error: this.errors.get(code) ?? 0, result: code === COMMAND.REQUEST_INTERRUPT_HANDLE ? (operand & 0xffff) + HANDLE_OFFSET : 0 }));
+    this.registers.set(CMDSTATUS, CMDSTATUS.of({ error: this.errors.get(code) ?? 0, result: code === COMMAND.REQUEST_INTERRUPT_HANDLE ? (operand & 0xffff) + this.#handleOffset : 0 }));
     if (requestInterrupt === 0) return;
     this.registers.set(INTCAUSE, INTCAUSE.of({ commandCompletion: 1 }));
     const at = this.profile.msix.table;
     const masked = MsixEntry.Control.mask.get(this.registers.get(MsixEntry.Control, at + 12)) === 1;
     if (masked || MSGCTL.enable.get(this.#configFile.get(MSGCTL)) === 0) return;
-    message(this.registers.get(MsixEntry.AddressLo, at), this.registers.get(MsixEntry.Data, at + 8));
+    this.#message(this.registers.get(MsixEntry.AddressLo, at), this.registers.get(MsixEntry.Data, at + 8));
   }
 
   *#submit(offset: number, descriptor: Uint8Array): Steps<void> {
     const portal = portalOf(offset);
+    this.descriptors.push(descriptor);
     this.submissions.push(`wq ${portal?.wq} ${portal?.limited === true ? 'limited' : 'unlimited'} ${portal?.ims === true ? 'IMS' : 'MSI-X'} +${offset & 0xfff}:${descriptor.length}`);
+  }
+
+  *#enqueue(offset: number, descriptor: Uint8Array): Steps<boolean> {
+    if (!this.accepts) return false;
+    yield* this.#submit(offset, descriptor);
+    return true;
   }
 }
 
@@ -111,23 +140,37 @@ export interface FakeHostOptions {
   readonly scalable?: boolean;
   readonly trace?: Trace;
   readonly executor?: Executor;
+  /** Of the PASIDs of the IOMMU. */
+  readonly pasidWidth?: number;
+}
+
+/** How the virtual device of {@link makeVirtual} is to be. */
+export interface FakeVirtualOptions extends FakeHostOptions {
+  readonly queues?: readonly WorkQueueConfig[];
+  readonly type?: string;
+  readonly create?: VirtualDeviceOptions;
 }
 
 /** The host, before the driver came. */
-export function makeHost({ profile = DSA_SPR, scalable = true, trace = noTrace, executor = new Executor() }: FakeHostOptions = {}) {
+export function makeHost({ profile = DSA_SPR, scalable = true, trace = noTrace, executor = new Executor(), pasidWidth = 20 }: FakeHostOptions = {}) {
   const core = new IrqCore({ state: plainState, trace, clock: new ModelClock(plainState), spawn: (agent, steps) => executor.spawn(agent, steps) }, { name: 'host', cpus: 1, nrIrqs: 256, threadAgent: String });
   const vectors = new VectorDomain(core);
-  const iommu = new Iommu({ state: plainState, trace }, { scalable });
+  const iommu = new Iommu({ state: plainState, trace }, { scalable, pasidWidth });
   const remapping = new InterruptRemapping({ state: plainState, trace }, vectors);
-  const fake = new FakeFunction(profile, (addressLo, data) => remapping.message(REQUESTER_ID, 0, addressLo, data));
-  const resources = { config: fake.config, bars: { 0: fake.bar0 }, portals: fake.portals };
-  const device = new PciDevice('dsa0', { state: plainState, requesterId: REQUESTER_ID, resources });
-  if (!iommu.probeDevice(device).ok) throw new Error('probing');
+  /** A function on the bus, and its driver's way to it. */
+  const addFunction = (name: string, requesterId: number, handleOffset = HANDLE_OFFSET) => {
+    const fake = new FakeFunction(profile, (addressLo, data) => remapping.message(requesterId, 0, addressLo, data), handleOffset);
+    const resources = { config: fake.config, bars: { 0: fake.bar0 }, portals: fake.portals };
+    const device = new PciDevice(name, { state: plainState, requesterId, resources });
+    if (!iommu.probeDevice(device).ok) throw new Error('probing');
+    const probe = (...configs: readonly WorkQueueConfig[]) => run(HostDriver.probe({ core, iommu, interruptParent: remapping.domain }, device, configs.length > 0 ? configs : [DEFAULT_QUEUE]));
+    return { fake, device, probe };
+  };
   executor.spawn({ name: 'HI', layer: 'irq' }, vectors.interrupts(0));
   const run = <T>(steps: Steps<T>): T => executor.run({ name: 'HK', layer: 'test' }, steps);
+  const { fake, device, probe } = addFunction('dsa0', REQUESTER_ID);
   return {
-    executor, core, vectors, iommu, remapping, fake, device, run,
-    probe: (config: WorkQueueConfig = DEFAULT_QUEUE) => run(HostDriver.probe({ core, iommu, interruptParent: remapping.domain }, device, [config])),
+    executor, core, vectors, iommu, remapping, fake, device, run, probe, addFunction,
     counters: () => ({
       virqs: core.used, ...vectors.counters, ...remapping.counters, ...iommu.counters,
       slots: msiDomainOf(device, 'secondary')?.slots.used ?? 0, domains: Number(msiDomainOf(device) !== undefined) + Number(msiDomainOf(device, 'secondary') !== undefined),
@@ -138,19 +181,28 @@ export function makeHost({ profile = DSA_SPR, scalable = true, trace = noTrace, 
 export type FakeHost = ReturnType<typeof makeHost>;
 
 /** A mediated device of the fake function, and a user of its uAPI. */
-export function makeVirtual(options: FakeHostOptions = {}) {
+export function makeVirtual({ queues = [DEFAULT_QUEUE], type = MDEV_TYPE, create = {}, ...options }: FakeVirtualOptions = {}) {
   const host = makeHost(options);
-  const driver = host.probe();
+  const driver = host.probe(...queues);
   if (!driver.ok) throw new Error(driver.message);
-  const created = host.run(driver.value.mdevs.create(MDEV_TYPE));
-  if (!created.ok) throw new Error(created.message);
-  return { ...host, driver: driver.value, mdev: created.value, ...user(host, created.value.driver) };
+  return { ...host, driver: driver.value, ...addVirtual(host, driver.value, type, create) };
 }
 
-export function user(host: FakeHost, virtual: VirtualDevice) {
+/** One more. */
+export function addVirtual(host: Pick<FakeHost, 'run' | 'fake'>, driver: HostDriver, type = MDEV_TYPE, create: VirtualDeviceOptions = {}) {
+  const created = host.run(driver.mdevs.create(type, create));
+  if (!created.ok) throw new Error(created.message);
+  return { mdev: created.value, ...user(host, created.value.driver) };
+}
+
+/** A guest with PASIDs on a dedicated queue. */
+export const WITH_PASIDS: FakeVirtualOptions = { create: { pasid: true } };
+export const SHARED_QUEUE: WorkQueueConfig = { ...DEFAULT_QUEUE, mode: 'shared', threshold: 12 };
+
+export function user(host: Pick<FakeHost, 'run' | 'fake'>, virtual: VirtualDevice) {
   const { run, fake } = host;
   const { vfio } = virtual;
-  const signals = [0, 0];
+  const signals = Array.from({ length: 9 }, () => 0);
   const must = (result: { ok: boolean }) => {
     if (!result.ok) throw new Error(JSON.stringify(result));
   };
@@ -178,8 +230,21 @@ export function user(host: FakeHost, virtual: VirtualDevice) {
     };
     return run(vfio.setIrqs({ index: VFIO_PCI_IRQ.MSIX, start, count: fds.length, action: 'trigger', data }));
   };
+  /** Binds a guest PASID; the host's behind it. */
+  const bind = (gpasid: number): number => {
+    const bound = vfio.pasids === undefined ? undefined : run(vfio.pasids.bind(gpasid));
+    if (bound?.ok !== true) throw new Error(JSON.stringify(bound));
+    return bound.value;
+  };
   return {
-    virtual, vfio, signals, bytes, bar0, setIrqs,
+    virtual, vfio, signals, bytes, bar0, setIrqs, bind,
+    /** The permission entry of `vector`. */
+    permit: (vector: number, fields: { pasid?: number; pasidEnable?: number; ignore?: number }) => bar0.write(Msixperm, Msixperm.of(fields), 0x200 + vector * MSIXPERM_SIZE),
+    /** The host's slot behind `vector`; -1: none. */
+    slot(vector: number): number {
+      const slot = virtual.triggers.hwirq(vector);
+      return slot.ok ? slot.value : -1;
+    },
     config: region(VFIO_PCI_REGION.CONFIG),
     dump: (index: number, length: number) => Array.from(new Uint32Array(bytes(index, 0, length).buffer)),
     /** Writes CMD; gives CMDSTATUS, and what the function was asked to do. */

@@ -1,8 +1,8 @@
 // A VFIO device that writes down what its user asks of it, keeps the eventfds it was given, and fails when told to.
 import { Executor, fail, noTrace, ok, plainState } from '@siov/base';
-import type { EventFd, Failure, Steps } from '@siov/base';
+import type { EventFd, Failure, Result, Steps } from '@siov/base';
 import { bypassToken, isDisable, VFIO_PCI_IRQ, VFIO_PCI_REGION } from '@siov/vfio';
-import type { BypassProducer, IrqBypass, IrqSet, PostedTarget, VfioDevice } from '@siov/vfio';
+import type { BypassProducer, IrqBypass, IrqSet, PostedTarget, RegionInfo, VfioDevice } from '@siov/vfio';
 import { VfioPci } from '../src/index.ts';
 import type { VmmOptions, VmmPorts } from '../src/index.ts';
 
@@ -22,6 +22,8 @@ export class RecordingDevice implements VfioDevice {
   /** Requests as `start+count:data`, data being `fd` (the main loop's), `kvm`, `-1` or `none` for each vector. */
   readonly sets: string[] = [];
   readonly accesses: string[] = [];
+  /** What it says of regions beside config space and BAR 0. */
+  readonly shown = new Map<number, RegionInfo>();
   /** What vector n signals, as the device holds it. */
   readonly triggers: (EventFd | null)[];
   refuse: Failure<'ENOSPC' | 'EINVAL'> | null = null;
@@ -53,7 +55,7 @@ export class RecordingDevice implements VfioDevice {
     this.bar0.fill(0x5a);
   }
 
-  regionInfo = (index: number) => ok({ index, flags: 3, size: this.#region(index)?.length ?? 0 });
+  regionInfo = (index: number): Result<RegionInfo, 'EINVAL'> => ok(this.shown.get(index) ?? { index, flags: 3, size: this.#region(index)?.length ?? 0 });
   irqInfo = (index: number) => ok({ index, flags: 1, count: index === VFIO_PCI_IRQ.MSIX ? this.vectors : 0 });
 
   *regionRead(index: number, offset: number, into: Uint8Array): ReturnType<VfioDevice['regionRead']> {

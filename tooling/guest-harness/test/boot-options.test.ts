@@ -26,16 +26,26 @@ describe('qemuArguments', () => {
   test('a vfio-user device sits behind a root port, its memory is shared', () => {
     const args = qemuArguments({ assets, vfioUserSocket: '/run/d"sa.sock', memoryMiB: 256 });
     const [port, device] = after(args, '-device').slice(-2);
-    expect(port).toBe('pcie-root-port,id=rp,chassis=1');
-    expect(JSON.parse(device ?? '')).toEqual({ driver: 'vfio-user-pci', id: 'vfio-user', bus: 'rp', socket: { type: 'unix', path: '/run/d"sa.sock' } });
+    expect(port).toBe('pcie-root-port,id=rp0,chassis=1');
+    expect(JSON.parse(device ?? '')).toEqual({ driver: 'vfio-user-pci', id: 'vfio-user0', bus: 'rp0', socket: { type: 'unix', path: '/run/d"sa.sock' } });
     expect(after(args, '-object')).toEqual(['memory-backend-memfd,id=m,size=256M,share=on']);
     expect(after(qemuArguments({ assets }), '-device').join()).not.toContain('vfio-user');
   });
 
-  test('an IOMMU comes before the devices behind it, and the kernel is told', () => {
-    const args = qemuArguments({ assets, viommu: true });
-    expect(after(args, '-device')[0]).toBe('intel-iommu,intremap=on,caching-mode=on');
-    expect(after(args, '-append')[0]).toMatch(/\bintel_iommu=on\b/);
+  test('of several vfio-user devices each sits behind a root port of its own, in another chassis', () => {
+    const devices = after(qemuArguments({ assets, vfioUserSocket: ['/run/a', '/run/b'] }), '-device').slice(-4);
+    expect([devices[0], devices[2]]).toEqual(['pcie-root-port,id=rp0,chassis=1', 'pcie-root-port,id=rp1,chassis=2']);
+    const functions = [devices[1], devices[3]].map((each) => JSON.parse(each ?? '') as { id: string; bus: string; socket: { path: string } });
+    expect(functions.map(({ id, bus, socket }) => [id, bus, socket.path])).toEqual([['vfio-user0', 'rp0', '/run/a'], ['vfio-user1', 'rp1', '/run/b']]);
+  });
+
+  test.each([
+    [true, 'intel-iommu,intremap=on,caching-mode=on', /\bintel_iommu=on\b(?!,)/],
+    ['pasid', 'intel-iommu,intremap=on,caching-mode=on,scalable-mode=on,svm=on,device-iotlb=on,pasid-bits=20', /\bintel_iommu=on,sm_on iommu=pt\b/],
+  ] as const)('an IOMMU (%s) comes before the devices behind it, and the kernel is told', (viommu, device, words) => {
+    const args = qemuArguments({ assets, viommu });
+    expect(after(args, '-device')[0]).toBe(device);
+    expect(after(args, '-append')[0]).toMatch(words);
   });
 
   test('a verbose boot is not quiet', () => {

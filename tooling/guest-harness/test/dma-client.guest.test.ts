@@ -55,6 +55,12 @@ describe.each(['7.3', '6.12'])('kernel %s', async (kernel) => {
       expect(status).toBe(0);
     });
 
+    test('asked for more channels than there are it copies nothing, and gives back the one it got', async () => {
+      const { status, log } = await copy(0, ['copies=10', 'channels=2']);
+      expect([status === 0, log.includes('dmaclient: no free memcpy channel'), log.includes('copies=')]).toEqual([false, true, false]);
+      expect((await copy(0, ['copies=10'])).status).toBe(0);
+    });
+
     test.each([
       ['a lost callback', 1, /no callback within 300 ms[^]*callbacks=\d+ bytes=\d+ errors=1\n/, 'Connection timed out|Operation timed out'],
       ['a callback called twice', 2, /copy 6: 2 callbacks[^]*copies=20 callbacks=21/, 'Input/output error'],

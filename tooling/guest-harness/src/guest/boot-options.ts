@@ -7,14 +7,21 @@ import type { GuestFile } from '../image/initramfs.ts';
 export interface BootOptions {
   /** From `locate`, `provision` or `requireAssets`. */
   readonly assets: GuestAssets;
-  /** Path of the Unix socket a vfio-user server listens on; the device appears behind a PCIe root port. */
-  readonly vfioUserSocket?: string;
+  /**
+   * Path of the Unix socket a vfio-user server listens on; the device appears behind a PCIe root port. Or several, each a
+   * device behind a root port of its own: the guest finds the first on PCI bus 1, the next on bus 2.
+   */
+  readonly vfioUserSocket?: string | readonly string[];
   /** Guest memory in MiB, 128 to 16384. Default 512; shared with the vfio-user server by file descriptor. */
   readonly memoryMiB?: number;
   /** Virtual CPUs, 1 to 16. Default 1, which boots fastest under emulation. */
   readonly cpus?: number;
-  /** Put an Intel IOMMU with interrupt remapping in front of the devices. Default false. */
-  readonly viommu?: boolean;
+  /**
+   * Put an Intel IOMMU with interrupt remapping in front of the devices. `pasid`: in scalable mode, with PASIDs, ATS and
+   * page requests for devices that have the capabilities; the kernel's own DMA passes through it untranslated
+   * (`iommu=pt`), since QEMU forwards no first-stage mappings to the device. Default false.
+   */
+  readonly viommu?: boolean | 'pasid';
   /** Extra files for the guest's root file system. */
   readonly files?: readonly GuestFile[];
   /** More words for the kernel command line. */
@@ -29,6 +36,11 @@ export interface BootOptions {
   readonly signal?: AbortSignal;
   /** Every line of the guest's console, as it comes. */
   readonly onConsole?: (line: string) => void;
+}
+
+/** The sockets of a boot, in order. */
+export function vfioUserSockets({ vfioUserSocket = [] }: Pick<BootOptions, 'vfioUserSocket'>): readonly string[] {
+  return typeof vfioUserSocket === 'string' ? [vfioUserSocket] : vfioUserSocket;
 }
 
 /** Throws USAGE for a value that cannot work. */

@@ -1,6 +1,6 @@
 // A running guest: boot it, run commands in it, give it files, end it.
 import type { BootOptions } from './boot-options.ts';
-import { checkBootOptions } from './boot-options.ts';
+import { checkBootOptions, vfioUserSockets } from './boot-options.ts';
 import { GuestError } from '../errors.ts';
 import { buildInitramfs } from '../image/initramfs.ts';
 import { AgentChannel, type AgentReply } from './agent-channel.ts';
@@ -54,7 +54,7 @@ export class Guest {
    */
   static async boot(options: BootOptions): Promise<Guest> {
     checkBootOptions(options);
-    if (options.vfioUserSocket !== undefined) await checkVfioUserSocket(options.vfioUserSocket);
+    for (const path of vfioUserSockets(options)) await checkVfioUserSocket(path);
     const { assets, timeoutMs = BOOT_MS } = options;
     const image = await buildInitramfs(assets, options.files);
     const started = performance.now();

@@ -15,6 +15,8 @@ const OFFSETS: LayoutOffsets = {
   dma_device: ['dev', 'device_prep_dma_memcpy', 'device_issue_pending'],
   dma_async_tx_descriptor: ['callback_result', 'callback_param', 'tx_submit'],
   dmaengine_result: ['result'],
+  device: ['kobj'],
+  kobject: ['name'],
 };
 
 const ENUMERATORS = ['DMA_MEMCPY', 'DMA_PRIVATE', 'DMA_PREP_INTERRUPT', 'DMA_TRANS_NOERROR'] as const;

@@ -26,11 +26,12 @@ export interface VmmPorts {
  * When the device is told of which vectors (hw/vfio/pci.c; which version does what is from memory of QEMU's history).
  *
  * - `incremental` (QEMU before 6.0): enabling MSI-X takes vector 0, and a vector above all earlier ones is had by giving all up and
- *   asking for one more (a device that says NORESIZE, as all did).
+ *   asking for one more, as devices needed it that say NORESIZE.
  * - `highest-unmasked` (QEMU 6.0 to 8.1): the same, but enabling takes as many as the guest has unmasked by then.
  * - `all-at-enable`: enabling takes the whole table; nothing is ever given up. No QEMU does this with MSI-X; it is what they do with
  *   MSI.
- * - `dynamic` (QEMU since 8.2, with a device without NORESIZE): enabling takes no vector, and each is taken alone.
+ * - `dynamic` (QEMU since 8.2): enabling takes no vector, and each is taken alone; with a device that says NORESIZE by giving all up,
+ *   as `incremental`. That QEMU asks for vectors that are unmasked already together, this one one by one.
  */
 export type VmmPolicy = 'incremental' | 'highest-unmasked' | 'all-at-enable' | 'dynamic';
 

@@ -2,8 +2,8 @@
 // what differs between versions is from memory of QEMU's history).
 import { describeFailure, ModelEventFd, waitUntil } from '@siov/base';
 import type { Steps } from '@siov/base';
-import { VFIO_PCI_IRQ } from '@siov/vfio';
-import type { IrqSet, VfioDevice } from '@siov/vfio';
+import { VFIO_IRQ_INFO, VFIO_PCI_IRQ } from '@siov/vfio';
+import type { IrqInfo, IrqSet, VfioDevice } from '@siov/vfio';
 import type { ErrorLog } from './error-log.ts';
 import { KvmIrqfds } from './kvm-irqfds.ts';
 import { MsixTable } from './msix-table.ts';
@@ -28,18 +28,22 @@ export class Vectors {
   readonly #device: VfioDevice;
   readonly #log: ErrorLog;
   readonly #policy: VmmPolicy;
+  /** To have a vector above all earlier ones, all are given up and asked for again. */
+  readonly #grows: boolean;
   readonly #state: State;
   /** One for each vector ever used, which the main loop reads; the device gets a duplicate each time. */
   readonly #eventfds: Map<number, ModelEventFd>;
   /** The same for KVM (kvm_interrupt). */
   readonly #kvmEventfds: Map<number, ModelEventFd>;
 
-  constructor(ports: VmmPorts, options: VmmOptions, device: VfioDevice, size: number, log: ErrorLog) {
+  constructor(ports: VmmPorts, options: VmmOptions, device: VfioDevice, irqs: IrqInfo, log: ErrorLog) {
     const name = `${device.name}/vmm`;
     this.#ports = ports;
     this.#device = device;
     this.#log = log;
     this.#policy = options.policy ?? 'dynamic';
+    const fixed = (irqs.flags & VFIO_IRQ_INFO.NORESIZE) !== 0;
+    this.#grows = this.#policy === 'dynamic' ? fixed : this.#policy !== 'all-at-enable';
     this.#eventfds = ports.state.map(`${name}/eventfds`);
     this.#kvmEventfds = ports.state.map(`${name}/kvm-eventfds`);
     this.#state = ports.state.record<State>(`${name}/vectors`, { used: [], requested: 0, deferred: false });
@@ -49,7 +53,7 @@ export class Vectors {
       release: (vector: number) => this.#released(vector),
       message: (vector: number) => this.#routeChanged(vector),
     };
-    this.table = new MsixTable(ports.state, name, size, notifier, (address, data) => ports.inject(address, data));
+    this.table = new MsixTable(ports.state, name, irqs.count, notifier, (address, data) => ports.inject(address, data));
   }
 
   /** The guest writes enable and function mask of message control. */
@@ -120,10 +124,6 @@ export class Vectors {
     this.#state.requested = vector + 1;
     yield* this.#giveUp(before > 0);
     yield* this.#setIrqs(0, this.#descriptors(vector + 1));
-  }
-
-  get #grows(): boolean {
-    return this.#policy === 'incremental' || this.#policy === 'highest-unmasked';
   }
 
   /** vfio_msix_vector_release(): from now on the main loop gets what is signalled, and makes it pending. */

@@ -3,7 +3,7 @@
 import { describeFailure, fail, ModelError, ok, point } from '@siov/base';
 import type { AccessPort, Result, Steps, TraceValues } from '@siov/base';
 import { VFIO_PCI_IRQ, VFIO_PCI_REGION } from '@siov/vfio';
-import type { DmaMapping, VfioDevice } from '@siov/vfio';
+import type { DmaMapping, IrqInfo, VfioDevice } from '@siov/vfio';
 import { ErrorLog } from './error-log.ts';
 import { CONFIG_SIZE, findMsix } from './msix-capability.ts';
 import type { MsixCapability } from './msix-capability.ts';
@@ -27,12 +27,12 @@ export class VfioPci {
   readonly #portals: Portals;
   readonly #iommu: VirtualIommu;
 
-  private constructor(ports: VmmPorts, options: VmmOptions, device: VfioDevice, msix: { capability: MsixCapability; size: number }) {
+  private constructor(ports: VmmPorts, options: VmmOptions, device: VfioDevice, msix: { capability: MsixCapability; irqs: IrqInfo }) {
     const name = `${device.name}/vmm`;
     this.#ports = ports;
     this.#options = options;
     this.#log = new ErrorLog(ports.state, name);
-    this.#vectors = new Vectors(ports, options, device, msix.size, this.#log);
+    this.#vectors = new Vectors(ports, options, device, msix.irqs, this.#log);
     this.#regions = new Regions(device, msix.capability, this.#vectors, this.#log);
     this.#portals = options.mapPortals === true ? Portals.map(device, this.#log) : Portals.none();
     this.#iommu = new VirtualIommu(device, ports.pasids ?? new PasidTranslation(ports.state, name), this.#log);
@@ -46,7 +46,7 @@ export class VfioPci {
     const capability = findMsix(new DataView(config.buffer));
     const irqs = device.irqInfo(VFIO_PCI_IRQ.MSIX);
     if (capability === null || !irqs.ok || irqs.value.count === 0) return fail('ENODEV', `${device.name} has no MSI-X`);
-    return ok(new VfioPci(ports, options, device, { capability, size: irqs.value.count }));
+    return ok(new VfioPci(ports, options, device, { capability, irqs: irqs.value }));
   }
 
   /** What went wrong with requests to the device: the guest is not told. */

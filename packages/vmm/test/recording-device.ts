@@ -2,7 +2,7 @@
 import { Executor, fail, noTrace, ok, plainState } from '@siov/base';
 import type { EventFd, Failure, Result, Steps } from '@siov/base';
 import { bypassToken, isDisable, VFIO_PCI_IRQ, VFIO_PCI_REGION } from '@siov/vfio';
-import type { BypassProducer, IrqBypass, IrqSet, PostedTarget, RegionInfo, VfioDevice } from '@siov/vfio';
+import type { BypassProducer, IrqBypass, IrqInfo, IrqSet, PostedTarget, RegionInfo, VfioDevice } from '@siov/vfio';
 import { VfioPci } from '../src/index.ts';
 import type { VmmOptions, VmmPorts } from '../src/index.ts';
 
@@ -56,7 +56,7 @@ export class RecordingDevice implements VfioDevice {
   }
 
   regionInfo = (index: number): Result<RegionInfo, 'EINVAL'> => ok(this.shown.get(index) ?? { index, flags: 3, size: this.#region(index)?.length ?? 0 });
-  irqInfo = (index: number) => ok({ index, flags: 1, count: index === VFIO_PCI_IRQ.MSIX ? this.vectors : 0 });
+  irqInfo = (index: number): Result<IrqInfo, 'EINVAL'> => ok({ index, flags: 1, count: index === VFIO_PCI_IRQ.MSIX ? this.vectors : 0 });
 
   *regionRead(index: number, offset: number, into: Uint8Array): ReturnType<VfioDevice['regionRead']> {
     const region = this.#region(index);

@@ -34,13 +34,19 @@ export interface VectorOptions {
   readonly bypass?: IrqBypass;
 }
 
+/** What request_irq() made: the trigger is its dev_id. */
+interface Requested {
+  readonly virq: number;
+  readonly trigger: EventFd;
+  readonly producer: BypassProducer | null;
+}
+
 interface Vector {
   readonly vector: number;
   readonly backing: VectorBacking;
   /** Interrupt number within the device: emulated vectors take none. */
   readonly msiIndex: number;
-  /** `virq`: of the interrupt that is requested; 0: none is. */
-  readonly state: { virq: number; producer: BypassProducer | null };
+  readonly state: { requested: Requested | null };
 }
 
 export class VectorInterrupts<C> implements IrqBackend {
@@ -64,7 +70,7 @@ export class VectorInterrupts<C> implements IrqBackend {
       vector,
       backing: each,
       msiIndex: each === 'msi' ? msiIndex++ : -1,
-      state: core.ports.state.record<Vector['state']>(`${name}/vector${vector}`, { virq: 0, producer: null }),
+      state: core.ports.state.record<Vector['state']>(`${name}/vector${vector}`, { requested: null }),
     }));
   }
 
@@ -77,7 +83,7 @@ export class VectorInterrupts<C> implements IrqBackend {
   /** Whether what `vector` needs to be raised is there: for an emulated one that is nothing. */
   ready(vector: number): boolean {
     const found = this.#vectors[vector];
-    return found !== undefined && (found.backing === 'emulated' || found.state.virq !== 0);
+    return found !== undefined && (found.backing === 'emulated' || found.state.requested !== null);
   }
 
   /** Classic: every interrupt is allocated here, all or none. */
@@ -109,12 +115,11 @@ export class VectorInterrupts<C> implements IrqBackend {
     const { virq } = desc.value;
     const requested = yield* requestIrq(this.#core, virq, {
       name: `vfio-msix[${vector}](${this.#name})`,
-      devId: found,
+      devId: trigger,
       handler: () => this.#onInterrupt(vector),
     });
     if (!requested.ok) return triggerFailure(requested);
-    found.state.virq = virq;
-    yield* this.#offer(found, virq, trigger);
+    found.state.requested = { virq, trigger, producer: yield* this.#offer(vector, virq, trigger) };
     return ok();
   }
 
@@ -139,25 +144,25 @@ export class VectorInterrupts<C> implements IrqBackend {
   }
 
   /** Whoever waits on the eventfd may have the interrupt posted; that nobody may is no failure, it signals all the same. */
-  *#offer(found: Vector, virq: number, trigger: EventFd): Steps<void> {
+  *#offer(vector: number, virq: number, trigger: EventFd): Steps<BypassProducer | null> {
     const { bypass } = this.#options;
-    if (bypass === undefined) return;
+    if (bypass === undefined) return null;
     const producer: BypassProducer = { token: bypassToken(trigger), irq: virq, post: (target) => irqSetVcpuAffinity(this.#core, virq, target) };
     const registered = yield* bypass.registerProducer(producer);
-    if (registered.ok) found.state.producer = producer;
-    else this.#core.log.warn(`${this.#name}: irq bypass producer of vector ${found.vector} (${trigger.name}) registration fails: ${describeFailure(registered)}`);
+    if (registered.ok) return producer;
+    this.#core.log.warn(`${this.#name}: irq bypass producer of vector ${vector} (${trigger.name}) registration fails: ${describeFailure(registered)}`);
+    return null;
   }
 
   /** Nothing happens to a vector without action. */
   *disarm(_index: DeviceIrqIndex, vector: number): Steps<void> {
-    const found = this.#vectors[vector];
-    if (found === undefined || found.state.virq === 0) return;
-    const { virq, producer } = found.state;
-    // While it still exists: the consumer takes it back from where it posted it to.
+    const state = this.#vectors[vector]?.state;
+    if (state === undefined || state.requested === null) return;
+    const { virq, trigger, producer } = state.requested;
+    // While the interrupt still exists: the consumer takes it back from where it posted it to.
     if (producer !== null) yield* this.#options.bypass?.unregisterProducer(producer) ?? [];
-    found.state.producer = null;
-    yield* freeIrq(this.#core, virq, found);
-    found.state.virq = 0;
+    yield* freeIrq(this.#core, virq, trigger);
+    state.requested = null;
   }
 
   *free(_index: DeviceIrqIndex, vector: number): Steps<void> {

@@ -1,11 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import fc from 'fast-check';
-import { Executor, fail, noTrace, ok, plainState, point } from '@siov/base';
+import { Executor, fail, ModelClock, ModelEventFd, must, noTrace, ok, plainState, point } from '@siov/base';
 import type { Result, Steps } from '@siov/base';
 import { Device } from '@siov/device';
+import { pciVfioDevice, VFIO_PCI_IRQ } from '@siov/vfio';
 import { MdevParent } from '../src/index.ts';
-import type { Mdev, MdevType } from '../src/index.ts';
-import { intruded } from './host.ts';
+import type { Mdev, MdevType, TriggerHelper } from '../src/index.ts';
+import { intruded, makeHost } from './host.ts';
 
 const step = point('register', 'probe');
 
@@ -85,6 +86,40 @@ describe('MdevParent', () => {
     expect([taken, parent.children]).toEqual([[], []]);
   });
 
+  test('the files of a type in sysfs', () => {
+    const { parent, run, type } = makeParent();
+    expect(parent.attributes('test-1wq-v1')).toEqual(ok({ name: 'test-1wq-v1', description: 'test-1wq-v1', device_api: 'vfio-pci', available_instances: '2' }));
+    run(parent.create('test-1wq-v1'));
+    expect(parent.attributes('test-1wq-v1')).toMatchObject({ value: { available_instances: '1' } });
+    expect(parent.attributes('iax')).toMatchObject({ errno: 'EINVAL' });
+    expect(new MdevParent({ state: plainState, trace: noTrace }, new Device('x', { state: plainState, requesterId: 1 }), [{ ...type, description: 'one queue' }]).attributes(type.name))
+      .toMatchObject({ value: { description: 'one queue' } });
+  });
+
+  test('a UUID is the name: one that is none is EINVAL, one that is taken EEXIST, in either case of letters, and free again when the device is gone', () => {
+    const { parent, run, taken } = makeParent();
+    const uuid = '8C4B1E6A-0d2f-4f6b-9a51-0123456789ab';
+    const made = must(run(parent.create('test-1wq-v1', uuid)), 'creating');
+    expect(made.device.name).toBe(uuid.toLowerCase());
+    expect(run(parent.create('test-1wq-v1', uuid.toLowerCase()))).toMatchObject({ errno: 'EEXIST' });
+    for (const none of ['', 'mdev0', `${uuid}0`, uuid.replaceAll('-', ''), uuid.replace('8', 'g')]) expect(run(parent.create('test-1wq-v1', none))).toMatchObject({ errno: 'EINVAL' });
+    expect(taken).toHaveLength(1);
+    run(parent.remove(made));
+    expect(run(parent.create('test-1wq-v1', uuid)).ok).toBe(true);
+  });
+
+  test('two that create the same UUID at once: one gets EEXIST, before the type is asked', () => {
+    const { parent, run, taken } = makeParent();
+    const uuid = '8c4b1e6a-0d2f-4f6b-9a51-0123456789ab';
+    const results: string[] = [];
+    const first = run(intruded(parent.create('test-1wq-v1', uuid), () => {
+      expect(parent.children).toEqual([]);
+      const second = run(parent.create('test-1wq-v1', uuid));
+      results.push(second.ok ? 'ok' : second.errno);
+    }));
+    expect([first.ok, results, taken]).toEqual([true, ['EEXIST', 'EEXIST'], [uuid]]);
+  });
+
   test('any sequence of creations and removals agrees with a list; numbers in use are distinct', () => {
     fc.assert(fc.property(fc.array(fc.record({ remove: fc.boolean(), which: fc.nat(5) }), { maxLength: 40 }), (steps) => {
       const { parent, run, taken } = makeParent(3);
@@ -103,5 +138,88 @@ describe('MdevParent', () => {
       expect(new Set(parent.children.map(({ device }) => device.name)).size).toBe(model.length);
       expect(taken.toSorted()).toEqual(model.map(({ driver }) => driver).toSorted());
     }));
+  });
+});
+
+describe('a device that is open', () => {
+  /** Devices with one emulated vector, whose user is asked through the REQ interrupt. */
+  function openable() {
+    const executor = new Executor();
+    const host = makeHost({ executor });
+    const log: string[] = [];
+    const clock = new ModelClock(plainState);
+    const type: MdevType<TriggerHelper<number>> = {
+      name: 'one',
+      available: () => 1,
+      *probe(device) { yield step; return ok(host.helperOf(device, ['emulated'])); },
+      *remove() { yield step; log.push('removed'); },
+      vfio: (helper) => pciVfioDevice({
+        name: 'one', regions: {}, msixVectors: 1, otherIrqs: helper.irqs,
+        dma: { map: () => ok(), unmap: () => ok(), unmapAll: () => { log.push('unmapped'); } },
+        setMsix: (set) => helper.setTrigger(set),
+        *reset() { yield step; log.push('reset'); },
+        *released() { yield step; },
+      }),
+      request: (helper) => helper.request(),
+    };
+    const parent = new MdevParent({ state: plainState, trace: noTrace, clock }, host.pf, [type]);
+    const mdev = must(host.run(parent.create('one')), 'creating');
+    const open = () => must(host.run(parent.open(mdev)), 'opening');
+    return { ...host, parent, mdev, type, log, clock, open };
+  }
+
+  test('the last close gives up its interrupts, resets it and removes its mappings; closing again does nothing', () => {
+    const { open, run, mdev, log } = openable();
+    const [first, second] = [open(), open()];
+    const fd = new ModelEventFd(plainState, 'fd');
+    run(first.setIrqs({ index: VFIO_PCI_IRQ.MSIX, start: 0, count: 1, action: 'trigger', data: { kind: 'eventfd', fds: [fd] } }));
+    run(first.release());
+    run(first.release());
+    expect([log, mdev.driver.armed]).toEqual([[], 1]);
+    run(second.release());
+    run(second.release());
+    expect([log, mdev.driver.armed, fd.references]).toEqual([['reset', 'unmapped'], 0, 0]);
+  });
+
+  test('who opens while it is closed for the last time waits, and finds it reset', () => {
+    const { open, run, parent, mdev, log, executor } = openable();
+    const first = open();
+    let opened: Result<unknown> | undefined;
+    run(intruded(first.release(), (yielded) => {
+      if (yielded === 1) executor.spawn({ name: 'second', layer: 'user' }, (function* () { opened = yield* parent.open(mdev); log.push('opened'); })());
+      executor.settle();
+    }));
+    executor.settle();
+    expect([log, opened?.ok]).toEqual([['reset', 'unmapped', 'opened'], true]);
+  });
+
+  test('removing it asks the user through REQ, again after 10 s, and waits; meanwhile nobody opens or removes it', () => {
+    const { open, run, parent, mdev, log, clock, executor } = openable();
+    const user = open();
+    const fd = new ModelEventFd(plainState, 'req');
+    expect(user.irqInfo(VFIO_PCI_IRQ.REQ)).toMatchObject({ value: { count: 1 } });
+    run(user.setIrqs({ index: VFIO_PCI_IRQ.REQ, start: 0, count: 1, action: 'trigger', data: { kind: 'eventfd', fds: [fd] } }));
+    let result: Result<void> | undefined;
+    executor.spawn({ name: 'admin', layer: 'user' }, (function* () { result = yield* parent.remove(mdev); })());
+    executor.settle();
+    expect(fd.count).toBe(1);
+    clock.advance(9_999);
+    executor.settle();
+    expect(fd.count).toBe(1);
+    clock.advance(1);
+    executor.settle();
+    expect([fd.count, result, parent.children, log]).toEqual([2, undefined, [mdev], []]);
+    expect(run(parent.open(mdev))).toMatchObject({ errno: 'ENODEV' });
+    expect(run(parent.remove(mdev))).toMatchObject({ errno: 'ENODEV' });
+    run(user.release());
+    executor.settle();
+    expect([result, parent.children, log, fd.references]).toEqual([ok(), [], ['reset', 'unmapped', 'removed'], 0]);
+    expect(run(parent.open(mdev))).toMatchObject({ errno: 'ENODEV' });
+  });
+
+  test('a type whose devices cannot be opened: ENODEV', () => {
+    const { parent, run } = makeParent();
+    const mdev = must(run(parent.create('test-1wq-v1')), 'creating');
+    expect(run(parent.open(mdev))).toMatchObject({ errno: 'ENODEV' });
   });
 });

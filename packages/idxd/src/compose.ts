@@ -27,6 +27,8 @@ export interface VirtualDeviceOptions {
   readonly set?: PasidSet;
   /** PASIDs of that one; 16 unless said. */
   readonly quota?: number;
+  /** How VFIO takes its vectors: `dynamic`, one by one, unless said. */
+  readonly resize?: 'classic' | 'dynamic';
 }
 
 const DEFAULT_QUOTA = 16;
@@ -98,6 +100,7 @@ function connect(ports: HostDriverPorts, parts: FunctionParts, device: Device, {
     profile: virtualProfile(physical.capabilities, queue, options.vectors),
     queue: queue.shared ? new SharedQueue(device, queue, pasids) : new DedicatedQueue(state, device, queue),
     handles: new InterruptHandles(physical, device.name),
+    trigger: { resize: options.resize ?? 'dynamic', ...(ports.bypass === undefined ? {} : { bypass: ports.bypass }) },
   });
   return ok({ virtual, ownSet });
 }
@@ -116,9 +119,13 @@ function attach({ core, iommu }: HostDriverPorts, { ims }: FunctionParts, device
   return msi.errno === 'EOPNOTSUPP' ? fail('ENODEV', msi.message) : (msi as Failure<MdevProbeErrno>);
 }
 
-/** The interrupts go with the VFIO device, the guest's PASIDs too: after that nothing holds the device's own. */
+/**
+ * The user is asked to give the device back, and not waited for: the interrupts go with the VFIO device, the guest's
+ * PASIDs too. After that nothing holds the device's own.
+ */
 export function* decompose({ iommu }: HostDriverPorts, { virtual, ownSet }: Composed): Steps<void> {
   const { device } = virtual;
+  yield* virtual.triggers.request();
   yield* virtual.vfio.release();
   detachIms(device);
   must(iommu.detachDevicePasid(device), `${device.name}: its interrupts are released`);

@@ -8,6 +8,7 @@ import { attachIms, createImsDomain, detachIms, ImsArray } from '@siov/ims';
 import type { ImsDomain } from '@siov/ims';
 import type { Iommu } from '@siov/iommu';
 import type { IrqCore, IrqDomain, MsiAllocInfo } from '@siov/irq';
+import type { IrqBypass } from '@siov/vfio';
 import type { PhysicalFunction, ProbeErrno } from './physical-function.ts';
 import { WorkQueue } from './work-queue.ts';
 import type { WorkQueueConfig } from './work-queue.ts';
@@ -17,6 +18,8 @@ export interface HostDriverPorts {
   readonly iommu: Iommu;
   /** What the function's message domains sit on: interrupt remapping. */
   readonly interruptParent: IrqDomain<MsiAllocInfo>;
+  /** Where interrupts of virtual devices can be posted from; absent: they always go through the host's handlers. */
+  readonly bypass?: IrqBypass;
 }
 
 export interface FunctionParts {

@@ -9,6 +9,7 @@ import type { DeviceMsi, IrqCore } from '@siov/irq';
 import { isDisable, pciVfioDevice, registerRegion, VFIO_PCI_REGION } from '@siov/vfio';
 import type { DmaSpace, GuestPasids, IrqSet, PciRegion, VfioDevice } from '@siov/vfio';
 import { TriggerHelper } from '@siov/vfio-mdev';
+import type { VectorOptions } from '@siov/vfio-mdev';
 import type { GuestPasidTable } from './guest-pasids.ts';
 import type { InterruptHandles } from './interrupt-handles.ts';
 import { trappedPort } from './trapped-port.ts';
@@ -16,6 +17,7 @@ import { executeCommand } from './virtual-commands.ts';
 import { CONFIG_SPACE, sizeOfConfig } from './virtual-config-space.ts';
 import { VirtualHandles } from './virtual-handles.ts';
 import { vectorId, withoutIgnored } from './virtual-interrupts.ts';
+import type { VectorIds } from './virtual-interrupts.ts';
 import { VirtualPortals } from './virtual-portals.ts';
 import type { VirtualQueue } from './virtual-queue.ts';
 import { VirtualRegisters } from './virtual-registers.ts';
@@ -36,6 +38,8 @@ export interface VirtualDeviceParts {
   readonly dma: DmaSpace;
   /** null: the guest has no PASIDs. */
   readonly pasids: GuestPasidTable | null;
+  /** How its vectors are taken, and the host's irqbypass manager. */
+  readonly trigger?: VectorOptions;
 }
 
 export class VirtualDevice {
@@ -47,7 +51,8 @@ export class VirtualDevice {
   readonly #trace: Trace;
   readonly #registers: VirtualRegisters;
   readonly #queue: VirtualQueue;
-  readonly #pasids: GuestPasidTable | null;
+  readonly #ids: VectorIds;
+  readonly #msi: DeviceMsi<PasidWitness>;
   readonly #handles: VirtualHandles;
   readonly #portals: VirtualPortals;
   /** vidxd's dev_lock: one access, SET_IRQS or reset at a time, whoever makes it. Portals go without. */
@@ -61,22 +66,21 @@ export class VirtualDevice {
     this.device = device;
     this.#trace = trace;
     this.#queue = queue;
-    this.#pasids = pasids;
+    this.#msi = parts.msi;
     const { shared, threshold } = queue.physical;
     const registers = new VirtualRegisters(state, name, profile, { pasid: pasids !== null, ...(shared ? { threshold } : {}) });
     this.#registers = registers;
     this.#lock = new Lock(state, `${name}/device`);
     const vectors = profile.msix.count;
-    this.triggers = new TriggerHelper(core, name, Array.from({ length: vectors }, (_each, vector) => (vector === 0 ? 'emulated' : 'msi')), {
-      msi: () => parts.msi,
-      instance: (vector) => vectorId({ device, registers, pasids }, vector),
-    });
+    const backing = Array.from({ length: vectors }, (_each, vector) => (vector === 0 ? 'emulated' : 'msi'));
+    this.#ids = { device, registers, pasids };
+    this.triggers = new TriggerHelper(core, name, backing, { msi: () => parts.msi, instance: (vector) => vectorId(this.#ids, vector) }, parts.trigger);
     this.#handles = new VirtualHandles({ state, name, triggers: this.triggers, handles, vectors });
     this.#portals = new VirtualPortals({ state, trace, name, size: profile.bar2Size, queue, portals, enabled: () => registers.deviceEnabled && registers.wqEnabled });
-    this.vfio = this.#vfio(profile, parts.dma);
+    this.vfio = this.#vfio(profile, parts);
   }
 
-  #vfio(profile: DsaProfile, dma: DmaSpace): VfioDevice {
+  #vfio(profile: DsaProfile, { dma, pasids, trigger }: VirtualDeviceParts): VfioDevice {
     return pciVfioDevice({
       name: this.device.name,
       regions: {
@@ -85,11 +89,13 @@ export class VirtualDevice {
         [VFIO_PCI_REGION.CONFIG]: this.#locked(registerRegion(CONFIG_SPACE, this.#config())),
       },
       msixVectors: profile.msix.count,
+      noResize: trigger?.resize === 'classic',
+      otherIrqs: this.triggers.irqs,
       dma,
-      ...(this.#pasids === null ? {} : { pasids: this.#guestPasids(this.#pasids) }),
+      ...(pasids === null ? {} : { pasids: this.#guestPasids(pasids) }),
       setMsix: (set) => this.#trace.cross('idxd', 'set_irqs', { start: set.start, count: set.count }, this.#lock.with(this.#setIrqs(set))),
       reset: () => this.#trace.cross('idxd', 'reset', {}, this.#lock.with(this.#reset())),
-      released: () => this.#lock.with(this.#released()),
+      released: () => this.#lock.with(this.#released(pasids)),
     });
   }
 
@@ -110,10 +116,19 @@ export class VirtualDevice {
     return done;
   }
 
+  /** Vectors whose interrupt goes, or is another one afterwards. */
   #givenUpBy(set: IrqSet): number[] {
     if (isDisable(set)) return Array.from({ length: this.#handles.vectors }, (_each, vector) => vector);
     const { data, start } = set;
-    return set.action === 'trigger' && data.kind === 'eventfd' ? data.fds.flatMap((fd, each) => (fd === null ? [start + each] : [])) : [];
+    if (set.action !== 'trigger' || data.kind !== 'eventfd') return [];
+    return data.fds.flatMap((fd, each) => (fd === null || this.#hasOtherId(start + each) ? [start + each] : []));
+  }
+
+  /** Vector 0 has no interrupt: numbers in the MSI domain begin with vector 1. */
+  #hasOtherId(vector: number): boolean {
+    const desc = this.#msi.desc(vector - 1);
+    const id = vectorId(this.#ids, vector);
+    return desc !== undefined && !(id.ok && id.value === desc.cookie);
   }
 
   /** Function level reset, also asked for by VFIO: queue aborted, registers at power-on, host interrupts untouched. */
@@ -124,9 +139,9 @@ export class VirtualDevice {
     this.#registers.resetConfig();
   }
 
-  *#released(): Steps<void> {
+  *#released(pasids: GuestPasidTable | null): Steps<void> {
     this.#portals.unmapAll();
-    if (this.#pasids !== null) yield* this.#pasids.unbindAll();
+    if (pasids !== null) yield* pasids.unbindAll();
   }
 
   #locked({ size, read, write }: PciRegion): PciRegion {
@@ -175,7 +190,7 @@ export class VirtualDevice {
     const { bar0 } = this.#registers;
     const raw = bar0.get(CMD);
     bar0.set(CMD, CMD.reset);
-    const targets = { device: this.device, registers: this.#registers, queue: this.#queue, pasids: this.#pasids, handles: this.#handles };
+    const targets = { device: this.device, registers: this.#registers, queue: this.#queue, pasids: this.#ids.pasids, handles: this.#handles };
     const status = yield* executeCommand(targets, raw);
     bar0.set(CMDSTATUS, status);
     if (CMD.requestInterrupt.get(raw) === 1) this.#cause(INTCAUSE.of({ commandCompletion: 1 }));

@@ -76,7 +76,7 @@ export class VirtualDevices {
 
   *#probe(device: Device, shared: boolean): Steps<Result<VirtualDevice, MdevProbeErrno>> {
     const queue = this.#parts.queues.find((each) => each.shared === shared && each.free > 0);
-    if (queue === undefined) return fail('ENODEV', `${this.#parts.physical.device.name} has no ${shared ? 'shared' : 'dedicated'} work queue left for ${device.name}`);
+    if (queue === undefined) return fail('ENODEV', `${this.#parts.physical.device.name} has no ${shared ? 'shared ' : ''}work queue left for ${device.name}`);
     const made = compose(this.#ports, this.#parts, device, queue, this.#state.options);
     if (!made.ok) return made;
     this.#composed.set(device.name, made.value);

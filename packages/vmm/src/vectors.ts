@@ -33,7 +33,7 @@ export class Vectors {
   readonly #state: State;
   /** One for each vector ever used, which the main loop reads; the device gets a duplicate each time. */
   readonly #eventfds: Map<number, ModelEventFd>;
-  /** The same for KVM (kvm_interrupt). */
+  /** For KVM (kvm_interrupt), new ones in each use of MSI-X: an irqfd takes what was signalled before it was there. */
   readonly #kvmEventfds: Map<number, ModelEventFd>;
 
   constructor(ports: VmmPorts, options: VmmOptions, device: VfioDevice, irqs: IrqInfo, log: ErrorLog) {
@@ -73,6 +73,15 @@ export class Vectors {
       for (const [vector, eventfd] of this.#eventfds) {
         if (eventfd.take() > 0) yield* this.table.notify(vector);
       }
+    }
+  }
+
+  /** The VMM lets go of the device, which may hold duplicates until it is released: nobody listens to them. */
+  *close(): Steps<void> {
+    if (this.irqfds !== null) yield* this.irqfds.deassignAll();
+    for (const all of [this.#eventfds, this.#kvmEventfds]) {
+      for (const eventfd of all.values()) eventfd.close();
+      all.clear();
     }
   }
 
@@ -139,7 +148,9 @@ export class Vectors {
     yield* this.#giveUp(true);
     if (this.irqfds !== null) yield* this.irqfds.deassignAll();
     Object.assign(this.#state, { used: [], requested: 0 });
-    for (const eventfd of [...this.#eventfds.values(), ...this.#kvmEventfds.values()]) eventfd.take();
+    for (const eventfd of this.#eventfds.values()) eventfd.take();
+    for (const eventfd of this.#kvmEventfds.values()) eventfd.close();
+    this.#kvmEventfds.clear();
   }
 
   /** vfio_disable_irqindex(). QEMU never looks whether it failed; here it is reported where there was something to give up. */

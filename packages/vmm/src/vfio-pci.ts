@@ -129,9 +129,9 @@ export class VfioPci {
     return this.#vectors.irqfds?.work() ?? null;
   }
 
-  /** The VMM lets go of the device: no irqfd and no mapping is left. The device's release() is the machine's. */
+  /** The VMM lets go of the device: no irqfd, no eventfd and no mapping is left. The device's release() is the machine's. */
   *unrealize(): Steps<void> {
-    if (this.#vectors.irqfds !== null) yield* this.#vectors.irqfds.deassignAll();
+    yield* this.#vectors.close();
     this.#portals.unmap();
   }
 

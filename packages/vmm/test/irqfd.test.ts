@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { Executor, ModelEventFd, noTrace, plainState, recordTrace, runToCompletion } from '@siov/base';
+import { Executor, fail, ModelEventFd, noTrace, point, plainState, recordTrace, runToCompletion } from '@siov/base';
 import type { Steps, TraceEvent } from '@siov/base';
 import { IrqBypass } from '@siov/vfio';
 import { ErrorLog } from '../src/error-log.ts';
@@ -95,6 +95,32 @@ describe('an irqfd', () => {
   });
 });
 
+test('an irqfd is gone only after the injection that was under way', () => {
+  const log = new ErrorLog(plainState, 'vm');
+  const done: string[] = [];
+  const ports = {
+    state: plainState,
+    trace: noTrace,
+    *inject(): Steps<void> {
+      yield point('memory', 'the vCPU’s request word');
+      done.push('injected');
+    },
+  };
+  const irqfds = new KvmIrqfds(ports, log, 'vm');
+  const fd = new ModelEventFd(plainState, 'fd');
+  runToCompletion(irqfds.assign(24, fd, message(33)));
+  fd.signal();
+  const work = irqfds.work();
+  work.next();
+  expect(work.next().value).toMatchObject({ kind: 'memory' });
+  const deassign = irqfds.deassign(24);
+  const wait = deassign.next();
+  expect([wait.done, wait.done === true || wait.value.ready?.(), done]).toEqual([false, false, []]);
+  work.next();
+  expect([wait.done === true || wait.value.ready?.(), done]).toEqual([true, ['injected']]);
+  expect(deassign.next().done).toBe(true);
+});
+
 describe('posting', () => {
   const producer = (token: object, answer: 'ok' | 'ENODEV' = 'ok') => {
     const posts: string[] = [];
@@ -182,6 +208,23 @@ describe('in a machine', () => {
     expect([guest.messages, guest.pending()]).toEqual([['fee00000:34'], 0n]);
   });
 
+  test('what a device signals that would not give its vectors up is none of the next use', () => {
+    const device = new RecordingDevice(1);
+    const guest = attach(device, { irqfd: true });
+    guest.control(ENABLE);
+    guest.setMask(0, 0);
+    device.refuse = fail('EINVAL', 'never');
+    guest.control(0);
+    device.fire(0);
+    device.refuse = null;
+    guest.control(ENABLE);
+    guest.settle();
+    expect(guest.messages).toEqual([]);
+    device.fire(0);
+    guest.settle();
+    expect(guest.messages).toEqual(['0:0']);
+  });
+
   test('the crossing of a wakeup is the signaller’s', () => {
     const executor = new Executor();
     const events: TraceEvent[] = [];
@@ -203,9 +246,11 @@ describe('in a machine', () => {
     const guest = attach(device, { irqfd: true }, { injectInAtomic: () => expect.unreachable() });
     guest.control(ENABLE);
     guest.setMask(0, 0);
+    const trigger = device.triggers[0] as ModelEventFd;
     guest.run(guest.vmm.unrealize());
     device.fire(0);
     guest.settle();
-    expect(guest.messages).toEqual([]);
+    // What the device holds is the last reference.
+    expect([guest.messages, trigger.references]).toEqual([[], 1]);
   });
 });

@@ -7,7 +7,7 @@ import { MsixTable } from '../src/index.ts';
 const CONTROL = 12;
 
 /** A table that writes down, in one list, what it tells its notifier and what it delivers. */
-function recorded(size = 3) {
+function recorded(size = 3, told = false) {
   const log: string[] = [];
   const table: MsixTable = new MsixTable(
     plainState,
@@ -19,6 +19,9 @@ function recorded(size = 3) {
       },
       *release(vector) {
         log.push(`release ${vector}`);
+      },
+      *message(vector) {
+        if (told) log.push(`message ${vector}`);
       },
     },
     function* (address, data): Steps<void> {
@@ -91,6 +94,21 @@ describe('the notifier', () => {
     control(true, true);
     expect(take()).toEqual(['release 0', 'release 2']);
   });
+});
+
+test('the notifier is told of a changed message while the vector can fire, not of its mask', () => {
+  const { control, mask, set, take } = recorded(3, true);
+  control(true);
+  set(1, 8, 5);
+  mask(1, 0);
+  expect(take()).toEqual(['use 1']);
+  set(1, 0, 0xfee00000);
+  set(1, 8, 6);
+  expect(take()).toEqual(['message 1', 'message 1']);
+  mask(1, 0);
+  mask(1, 1);
+  set(1, 8, 7);
+  expect(take()).toEqual(['release 1']);
 });
 
 describe('a vector that fires', () => {

@@ -25,6 +25,10 @@ test.each([
   expect(postedTarget({ address, data }, posting)).toBeNull();
 });
 
+test('APIC id 255 as a physical destination is all CPUs, whoever has that id', () => {
+  expect(postedTarget({ address: 0xfeeff000n, data: 0x21 }, { ...posting, apicId: 0xff })).toBeNull();
+});
+
 test('no address and data make it throw, and what is posted has a vector of 8 bits', () => {
   fc.assert(
     fc.property(fc.bigInt({ min: 0n, max: (1n << 64n) - 1n }), fc.nat({ max: 0xffffffff }), fc.boolean(), (any, data, near) => {

@@ -10,6 +10,7 @@ import type { IrqCore, IrqDomain, IrqReturn, MsiAllocInfo, MsixErrno, MsixVector
 import { readCapabilities } from './capabilities.ts';
 import type { Capabilities } from './capabilities.ts';
 import { readConfiguration } from './fixed-configuration.ts';
+import type { DmaMemory } from './dma-memory.ts';
 import { GuestFunction } from './function.ts';
 import type { DriverParts } from './parts.ts';
 import type { DevicePasids, PasidBinding } from './pasids.ts';
@@ -28,6 +29,8 @@ export interface GuestDriverOptions {
   readonly permissions?: PermissionBackend;
   /** The PASIDs of the device. Absent: it works without, as with the module's parameter `sva=0`. */
   readonly pasids?: DevicePasids;
+  /** For completion records and batch lists. Absent: the caller's descriptors bring their own, and nobody waits for them here. */
+  readonly dma?: DmaMemory;
   /** For a function whose configuration is the driver's. The others are as their host has fixed them. */
   readonly queues?: readonly QueueConfig[];
   /** Absent: each group that has queues gets the engine of its number. */
@@ -90,8 +93,8 @@ export class GuestDriver {
     core: IrqCore,
     device: PciDevice,
     parent: IrqDomain<MsiAllocInfo>,
-    { function: function_, version, systemPasid, permissions = msixPermissions, pasids = null, queues, engines }: Omit<GuestDriverOptions, 'pasids'> & {
-      readonly function: GuestFunction; readonly version: typeof VERSION.reset; readonly systemPasid: PasidBinding | null; readonly pasids?: DevicePasids | null;
+    { function: function_, version, systemPasid, permissions = msixPermissions, pasids = null, dma = null, queues, engines }: Omit<GuestDriverOptions, 'pasids' | 'dma'> & {
+      readonly function: GuestFunction; readonly version: typeof VERSION.reset; readonly systemPasid: PasidBinding | null; readonly pasids?: DevicePasids | null; readonly dma?: DmaMemory | null;
     },
   ): Steps<Result<GuestDriver, GuestProbeErrno>> {
     const capabilities = yield* readCapabilities(function_, version);
@@ -106,7 +109,7 @@ export class GuestDriver {
     }
     yield* unmaskErrors(function_);
     const place = { function: function_, msixperm: capabilities.msixperm, virqs: vectors.value.virqs };
-    const parts = { core, device, function: function_, capabilities, permissions: new Permissions(core, permissions, place), pasids, systemPasid };
+    const parts = { core, device, function: function_, capabilities, permissions: new Permissions(core, permissions, place), pasids, systemPasid, dma };
     return ok(new GuestDriver(parts, configuration.value, vectors.value));
   }
 
@@ -155,7 +158,13 @@ export class GuestDriver {
     const misc = this.#vectors.virqs[0] ?? 0;
     yield* freeIrq(this.#parts.core, misc, this.function);
     yield* this.#vectors.free();
+    let closed: Result<void, 'EBUSY' | 'EINVAL'> = ok();
+    for (const queue of this.queues) {
+      const processes = yield* queue.closeProcesses();
+      if (closed.ok) closed = processes;
+    }
     const { pasids, systemPasid } = this.#parts;
+    if (!closed.ok) return closed;
     return pasids === null || systemPasid === null ? ok() : yield* pasids.unbind(systemPasid);
   }
 

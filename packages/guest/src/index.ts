@@ -1,4 +1,8 @@
 export type { Capabilities } from './capabilities.ts';
+export type { BatchErrno, BatchResult } from './batch.ts';
+export type { InFlight, Outcome, WorkRequest } from './descriptors.ts';
+export type { DmaBuffer, DmaMemory } from './dma-memory.ts';
+export { dmaPool } from './dma-memory.ts';
 export { GuestFunction } from './function.ts';
 export type { GuestDriverOptions, GuestProbeErrno } from './guest-driver.ts';
 export { GuestDriver } from './guest-driver.ts';
@@ -9,6 +13,8 @@ export type { PermissionBackend, PermissionErrno, PermissionPlace, PermittedInte
 export { freePermittedIrq, GrantedPermission, Permissions, requestPermittedIrq } from './permissions.ts';
 export type { SubmitErrno } from './portal.ts';
 export { ENQCMDS_RETRIES } from './portal.ts';
+export type { OpenErrno } from './process-queues.ts';
+export { pollCompletion, ProcessQueue } from './process-queues.ts';
 export type { EngineConfig, QueueConfig, QueueSettings } from './queue-config.ts';
 export type { QueueErrno, QueueType } from './work-queue.ts';
 export { GuestWorkQueue } from './work-queue.ts';

@@ -3,6 +3,7 @@ import type { IrqCore } from '@siov/irq';
 import type { PciDevice } from '@siov/device';
 import type { Capabilities } from './capabilities.ts';
 import type { GuestFunction } from './function.ts';
+import type { DmaMemory } from './dma-memory.ts';
 import type { DevicePasids, PasidBinding } from './pasids.ts';
 import type { Permissions } from './permissions.ts';
 
@@ -16,4 +17,6 @@ export interface DriverParts {
   readonly pasids: DevicePasids | null;
   /** Under which the device works for the kernel; null: requests without PASID. */
   readonly systemPasid: PasidBinding | null;
+  /** For completion records and batch lists; null: nobody waits for descriptors through the driver. */
+  readonly dma: DmaMemory | null;
 }

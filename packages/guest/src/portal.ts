@@ -1,11 +1,10 @@
 // The driver's page of a queue's portals, and who may store to it: MOVDIR64B for a dedicated queue, ENQCMDS with a bounded
 // number of attempts for a shared one (idxd_submit_desc(), idxd_enqcmds() in drivers/dma/idxd/submit.c).
 import { fail, ok, point, waitUntil } from '@siov/base';
-import type { Result, Steps } from '@siov/base';
+import type { Result, StatePort, Steps } from '@siov/base';
 import { encodeDescriptor, PORTAL_SIZE, PORTAL_SLOT_SIZE, portalOffset } from '@siov/datasheet';
 import type { Descriptor } from '@siov/datasheet';
 import type { PciDevice } from '@siov/device';
-import type { StatePort } from '@siov/base';
 
 /** IDXD_ENQCMDS_RETRIES (from memory of the kernel source, not looked up): attempts after the first. */
 export const ENQCMDS_RETRIES = 32;
@@ -20,6 +19,8 @@ interface PortalState {
   slot: number;
   /** Submissions on their way (percpu_ref wq_active). */
   submitters: number;
+  /** Submissions that wait for the end of a pause. */
+  waiters: number;
   /** `paused`: submitters wait (wq_resurrect); `dead`: they are refused. */
   gate: 'live' | 'paused' | 'dead';
 }
@@ -36,7 +37,7 @@ export class QueuePortal {
     this.#name = `${device.name}, work queue ${index}`;
     this.#wq = index;
     this.#dedicated = dedicated;
-    this.#state = state.record<PortalState>(`guest/${device.name}/wq${index}/portal`, { slot: 0, submitters: 0, gate: 'live' });
+    this.#state = state.record<PortalState>(`guest/${device.name}/wq${index}/portal`, { slot: 0, submitters: 0, waiters: 0, gate: 'live' });
   }
 
   /**
@@ -45,7 +46,11 @@ export class QueuePortal {
    */
   *submit(ims: boolean, descriptor: () => Partial<Descriptor>): Steps<Result<void, SubmitErrno>> {
     const state = this.#state;
-    if (state.gate === 'paused') yield* waitUntil(`${this.#name}: its interrupt handle`, () => state.gate !== 'paused');
+    if (state.gate === 'paused') {
+      state.waiters += 1;
+      yield* waitUntil(`${this.#name}: its interrupt handle`, () => state.gate !== 'paused');
+      state.waiters -= 1;
+    }
     if (state.gate === 'dead') return fail('ENXIO', `${this.#name} takes no descriptors any more`);
     state.submitters += 1;
     const submitted = yield* this.#store(ims, encodeDescriptor(descriptor()));
@@ -63,10 +68,11 @@ export class QueuePortal {
     this.#state.gate = 'live';
   }
 
-  /** idxd_wq_quiesce(): submitters that wait are refused as well. */
+  /** idxd_wq_quiesce(): submitters that wait are refused as well, and all are gone when it returns. */
   *kill(): Steps<void> {
-    this.#state.gate = 'dead';
-    if (this.#state.submitters > 0) yield* waitUntil(`${this.#name}: submitters to be done`, () => this.#state.submitters === 0);
+    const state = this.#state;
+    state.gate = 'dead';
+    if (state.submitters + state.waiters > 0) yield* waitUntil(`${this.#name}: submitters to be gone`, () => state.submitters + state.waiters === 0);
   }
 
   /** Past a pause, which is the pauser's: the descriptor with which it drains. */

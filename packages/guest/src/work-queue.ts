@@ -1,13 +1,19 @@
 // A work queue: enabled, its interrupt set up, descriptors submitted and their records collected (idxd_drv_enable_wq(),
 // idxd_drv_disable_wq() in drivers/dma/idxd/device.c).
-import { fail, Lock, ok } from '@siov/base';
+import { fail, Lock, ModelError, ok } from '@siov/base';
 import type { Result, Steps } from '@siov/base';
 import { CMDSTATUS, COMMAND, COMMAND_ERROR, DESCRIPTOR_FLAG, OPCODE, Wqcfg, wqOperand } from '@siov/datasheet';
-import type { Descriptor } from '@siov/datasheet';
+import type { CompletionRecord, Descriptor } from '@siov/datasheet';
 import type { IrqReturn } from '@siov/irq';
+import { runBatch } from './batch.ts';
+import type { BatchErrno, BatchResult } from './batch.ts';
+import { QueueDescriptors } from './descriptors.ts';
+import type { InFlight, Outcome, WorkRequest } from './descriptors.ts';
 import type { DriverParts } from './parts.ts';
 import { QueuePortal } from './portal.ts';
 import type { SubmitErrno } from './portal.ts';
+import { ProcessQueues } from './process-queues.ts';
+import type { OpenErrno, ProcessQueue } from './process-queues.ts';
 import type { QueueSettings } from './queue-config.ts';
 import { QueueInterrupt } from './queue-interrupt.ts';
 import type { QueueInterruptErrno } from './queue-interrupt.ts';
@@ -44,6 +50,8 @@ export class GuestWorkQueue {
   readonly #parts: QueueParts;
   readonly #interrupt: QueueInterrupt;
   readonly #portal: QueuePortal;
+  readonly #descriptors: QueueDescriptors;
+  readonly #processes: ProcessQueues;
   /** wq_lock */
   readonly #lock: Lock;
   readonly #state: QueueState;
@@ -56,8 +64,11 @@ export class GuestWorkQueue {
     this.#parts = parts;
     this.#interrupt = new QueueInterrupt(parts, settings.index);
     this.#portal = new QueuePortal(state, parts.device, settings);
+    const count = settings.dedicated ? settings.size : settings.threshold;
+    this.#descriptors = new QueueDescriptors(parts, settings.index, { count, portal: this.#portal, interrupt: this.#interrupt });
     this.#lock = new Lock(state, name);
     this.#state = state.record<QueueState>(name, { enabled: false, type: 'kernel', pasid: -1, interrupts: 0 });
+    this.#processes = new ProcessQueues(parts, { settings, portal: this.#portal, lock: this.#lock, pasidChanged: (pasid) => (this.#state.pasid = pasid) });
   }
 
   /** Completion interrupts taken since the driver was loaded. */
@@ -109,6 +120,47 @@ export class GuestWorkQueue {
     return this.#portal.submit(this.#interrupt.ims, () => this.#ours(descriptor));
   }
 
+  /**
+   * idxd_submit_desc() of a descriptor whose end is waited for: with {@link wait}, or by `onComplete` in the interrupt's thread.
+   * Waits for a free one first. Throws ModelError where the driver was given no memory for completion records.
+   */
+  start(request: WorkRequest, onComplete: ((outcome: Outcome) => void) | null = null): Steps<Result<InFlight, SubmitErrno>> {
+    return this.#descriptors.start(request, onComplete);
+  }
+
+  /** The completion record of what was started. `EIO` names the error it has; `ENXIO`: the descriptor was aborted. */
+  wait(inFlight: InFlight): Steps<Result<CompletionRecord, 'EIO' | 'ENXIO'>> {
+    return this.#descriptors.wait(inFlight);
+  }
+
+  /** {@link start} and {@link wait}. */
+  *transfer(request: WorkRequest): Steps<Result<CompletionRecord, 'EIO' | SubmitErrno>> {
+    const started = yield* this.#descriptors.start(request);
+    return started.ok ? yield* this.#descriptors.wait(started.value) : started;
+  }
+
+  /** Descriptors as one batch, waited for. See {@link runBatch} for errors. */
+  batch(members: readonly WorkRequest[]): Steps<Result<BatchResult, BatchErrno>> {
+    const { dma, capabilities } = this.#parts;
+    if (dma === null) throw new ModelError(`${this.#name}: the driver was given no memory for batches`);
+    return runBatch({ descriptors: this.#descriptors, dma, gencap: capabilities.gencap, maxBatchShift: this.settings.maxBatchShift }, members);
+  }
+
+  /** Opens the queue for the process with the address space `mm`. `ENXIO`: it is not enabled for processes; else see {@link ProcessQueues.open}. */
+  openProcess(mm: object): Steps<Result<ProcessQueue, OpenErrno>> {
+    return this.#lock.with(this.#openProcess(mm));
+  }
+
+  /** Address spaces of processes that have not closed are unbound: the device goes. The queue is disabled. */
+  closeProcesses(): Steps<Result<void, 'EBUSY' | 'EINVAL'>> {
+    return this.#lock.with(this.#processes.closeAll());
+  }
+
+  *#openProcess(mm: object): Steps<Result<ProcessQueue, OpenErrno>> {
+    if (!this.#state.enabled || this.#state.type !== 'user') return fail('ENXIO', `${this.#name} is not enabled for processes`);
+    return yield* this.#processes.open(mm);
+  }
+
   *#enable(type: QueueType): Steps<Result<void, QueueErrno>> {
     const refused = this.#refusal(type);
     if (refused !== null) return refused;
@@ -119,7 +171,7 @@ export class GuestWorkQueue {
       yield* this.#restoreMode(before);
       return fail('EIO', `${this.#name}: Enable WQ: error 0x${error.toString(16)}`);
     }
-    const ready: Result<void, QueueErrno> = type === 'kernel' ? yield* this.#interrupt.setUp(this, () => this.#completion()) : ok();
+    const ready: Result<void, QueueErrno> = type === 'kernel' ? yield* this.#setUpKernel() : ok();
     if (!ready.ok) {
       yield* this.#reset();
       yield* this.#restoreMode(before);
@@ -127,14 +179,27 @@ export class GuestWorkQueue {
     }
     this.#state.type = type;
     this.#state.enabled = true;
+    this.#portal.resume();
     return ok();
+  }
+
+  /** idxd_wq_request_irq() and idxd_wq_alloc_resources(). */
+  *#setUpKernel(): Steps<Result<void, QueueErrno>> {
+    const interrupt = yield* this.#interrupt.setUp(this, () => this.#completion());
+    if (!interrupt.ok) return interrupt;
+    const resources = this.#descriptors.setUp();
+    if (!resources.ok) yield* this.#interrupt.tearDown(this, function* () {});
+    return resources;
   }
 
   *#disable(): Steps<void> {
     if (!this.#state.enabled) return;
     this.#state.enabled = false;
+    yield* this.#portal.kill();
+    this.#processes.revoke();
     yield* this.drain();
-    yield* this.#interrupt.tearDown(this, function* () {});
+    yield* this.#interrupt.tearDown(this, () => this.#descriptors.flush());
+    this.#descriptors.tearDown();
     yield* this.#reset();
     this.#state.pasid = -1;
   }
@@ -183,6 +248,7 @@ export class GuestWorkQueue {
 
   *#thread(): Steps<void> {
     this.#state.interrupts += 1;
+    yield* this.#descriptors.collect();
   }
 
   *#reset(): Steps<void> {

@@ -11,3 +11,5 @@ export { bypassToken, IrqBypass } from './irq-bypass.ts';
 export type { DeviceIrqIndex, IntxBackend, IrqBackend } from './irq-backend.ts';
 export type { PciIrqsOptions, PciIrqsPorts } from './pci-irqs.ts';
 export { PciIrqs } from './pci-irqs.ts';
+export type { ChainedAnswer } from './get-info.ts';
+export { answerWithChain, sparseMmapCapability, validateDeviceInfo, validateIrqInfo, validateRegionInfo } from './get-info.ts';

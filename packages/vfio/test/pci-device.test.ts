@@ -2,13 +2,16 @@ import { describe, expect, test } from 'vitest';
 import fc from 'fast-check';
 import { bufferMemory, Executor, ok, recordTrace, runToCompletion } from '@siov/base';
 import type { AccessPort, EventFd } from '@siov/base';
-import { isDisable, pciVfioDevice, registerRegion, tracedDevice, VFIO_IRQ_INFO, VFIO_PCI_IRQ, VFIO_PCI_NUM_IRQS, VFIO_PCI_NUM_REGIONS, VFIO_PCI_REGION } from '../src/index.ts';
-import type { IrqSet, PciBackend } from '../src/index.ts';
+import {
+  isDisable, pciVfioDevice, registerRegion, tracedDevice, VFIO_IRQ_INFO, VFIO_PCI_IRQ, VFIO_PCI_NUM_IRQS, VFIO_PCI_NUM_REGIONS, VFIO_PCI_REGION, VFIO_REGION_INFO_FLAG,
+} from '../src/index.ts';
+import type { IrqSet, MappedWindow, PciBackend } from '../src/index.ts';
+import { makeIrqs } from './irqs-machine.ts';
 
 const SIZE = 64;
 
 /** A device of one BAR of plain bytes that logs what it is asked. */
-function make() {
+function make(more: Partial<PciBackend> = {}) {
   const log: string[] = [];
   const bytes = new Uint8Array(SIZE);
   const view = new DataView(bytes.buffer);
@@ -30,6 +33,7 @@ function make() {
     *setMsix(set) { log.push(isDisable(set) ? 'disable' : `set ${set.start}+${set.count}`); return ok(0); },
     *reset() { log.push('reset'); },
     *released() { log.push('released'); },
+    ...more,
   };
   return { device: pciVfioDevice(backend), log, bytes };
 }
@@ -51,6 +55,33 @@ describe('pciVfioDevice', () => {
     const infos = Array.from({ length: VFIO_PCI_NUM_IRQS }, (_, index) => device.irqInfo(index));
     expect(infos).toEqual([0, 1, 2, 3, 4].map((index) => ok({ index, count: index === VFIO_PCI_IRQ.MSIX ? 3 : 0, flags: index === VFIO_PCI_IRQ.MSIX ? VFIO_IRQ_INFO.EVENTFD : 0 })));
     expect(device.irqInfo(VFIO_PCI_NUM_IRQS)).toMatchObject({ errno: 'EINVAL' });
+  });
+
+  test('a device with interrupts beside MSI-X shows them, and gives them up when its user is gone; vectors that come at once are NORESIZE', () => {
+    const { irqs, fd, fds } = makeIrqs('classic');
+    const { device } = make({ otherIrqs: irqs, noResize: true });
+    expect(device.irqInfo(VFIO_PCI_IRQ.REQ)).toEqual(ok({ index: VFIO_PCI_IRQ.REQ, count: 1, flags: VFIO_IRQ_INFO.EVENTFD }));
+    expect(device.irqInfo(VFIO_PCI_IRQ.MSIX)).toEqual(ok({ index: VFIO_PCI_IRQ.MSIX, count: 3, flags: VFIO_IRQ_INFO.EVENTFD | VFIO_IRQ_INFO.NORESIZE }));
+    expect(runToCompletion(device.setIrqs(request(VFIO_PCI_IRQ.REQ, [fd()])))).toEqual(ok(0));
+    runToCompletion(irqs.request());
+    expect(fds.map(({ count, closed }) => [count, closed])).toEqual([[1, false]]);
+    runToCompletion(device.release());
+    expect(fds.map(({ closed }) => closed)).toEqual([true]);
+  });
+
+  test('only the parts of a region that can be mapped are; the region says which', () => {
+    const asked: number[][] = [];
+    const window: MappedWindow = { *submit() {}, *enqueue() { return true; }, unmap() {} };
+    const areas = [{ offset: 0x1000, size: 0x1000 }, { offset: 0x3000, size: 0x2000 }];
+    const portal = { size: 0x8000, *read() {}, *write() {}, mappable: { areas, map: (offset: number, size: number) => { asked.push([offset, size]); return window; } } };
+    const { device } = make({ regions: { [VFIO_PCI_REGION.BAR2]: portal } });
+    const { READ, WRITE, MMAP, CAPS } = VFIO_REGION_INFO_FLAG;
+    expect(device.regionInfo(VFIO_PCI_REGION.BAR2)).toEqual(ok({ index: 2, size: 0x8000, flags: READ | WRITE | MMAP | CAPS, sparse: areas }));
+    for (const [offset, size] of [[0x1000, 0x1000], [0x4000, 0x1000], [0x3000, 0x2000]] as const) expect(device.mmap?.(2, offset, size)).toEqual(ok(window));
+    for (const [index, offset, size] of [[2, 0x1000, 0], [2, 0xfff, 0x1000], [2, 0x1000, 0x1001], [2, 0x2000, 0x1000], [2, 0x4000, 0x2000], [0, 0x1000, 0x1000], [9, 0x1000, 0x1000]] as const) {
+      expect(device.mmap?.(index, offset, size)).toMatchObject({ errno: 'EINVAL' });
+    }
+    expect(asked).toEqual([[0x1000, 0x1000], [0x4000, 0x1000], [0x3000, 0x2000]]);
   });
 
   test('any access inside a region reads back what was written; any other is EINVAL and touches nothing', () => {

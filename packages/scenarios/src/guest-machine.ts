@@ -1,71 +1,162 @@
-// A guest of our own around a VFIO device: memory, one vCPU with an irq core, the VMM, and the guest driver's view of the
-// function. With a real guest a real kernel and a real QEMU stand here.
+// A guest of our own around VFIO devices: memory, vCPUs with an irq core, IOMMU management, the VMM, and the guest driver's
+// view of each function. With a real guest a real kernel and a real QEMU stand here.
 import { bufferMemory, ModelClock, ModelError, must } from '@siov/base';
-import type { Executor, StatePort, Steps, Trace } from '@siov/base';
+import type { Agent, Executor, StatePort, Steps, Trace } from '@siov/base';
 import { PciDevice } from '@siov/device';
+import type { SubmitPort } from '@siov/device';
+import { AddressSpace, Iommu } from '@siov/iommu';
 import { IrqCore, parseVectorMsg, VectorDomain } from '@siov/irq';
 import type { IrqDomain, MsiAllocInfo } from '@siov/irq';
 import { VFIO_PCI_REGION } from '@siov/vfio';
-import type { VfioDevice } from '@siov/vfio';
-import { VfioPci } from '@siov/vmm';
+import type { IrqBypass, VfioDevice } from '@siov/vfio';
+import { PasidTranslation, VfioPci } from '@siov/vmm';
+import type { Posting, VmmPolicy } from '@siov/vmm';
+import { IommuPasids, virtualCommands } from './device-pasids.ts';
 
-export interface GuestMachine {
-  readonly core: IrqCore;
-  readonly vectors: VectorDomain;
+/** One function as the guest has it. */
+export interface GuestFunctionView {
   readonly vmm: VfioPci;
   readonly device: PciDevice;
-  /** What the function's message domain sits on: the guest has no interrupt remapping. */
-  readonly interruptParent: IrqDomain<MsiAllocInfo>;
-  /** Guest-physical memory from address 0. */
-  readonly memory: Uint8Array;
+  /** PASIDs of the guest for it, each told to the VMM. */
+  readonly pasids: IommuPasids;
 }
 
 export interface GuestMachineOptions {
+  /** Of this machine in the trace's agents and the state; a second guest needs others. */
+  readonly name?: string;
+  /** Number of its first vCPU in the trace: `VC0`. */
+  readonly firstVcpu?: number;
+  readonly cpus?: number;
   /** Bytes, a multiple of 4096. */
   readonly memorySize?: number;
+  readonly policy?: VmmPolicy;
+  /** Interrupts reach the guest through KVM. */
+  readonly irqfd?: boolean;
+  /** Portals are mapped into the guest: submissions do not trap. */
+  readonly mapPortals?: boolean;
+  /** Interrupts are posted to the first vCPU: its descriptor, and where producers are met. */
+  readonly posting?: { readonly bypass: IrqBypass; readonly to: Posting };
 }
 
-const VCPU = 'VC0';
-/** Where the guest finds the function: bus 1, device 0, function 0. */
-const GUEST_REQUESTER_ID = 0x0100;
+/** Where the guest finds its functions: bus 1, one device each. */
+const FIRST_REQUESTER_ID = 0x0100;
+/** A guest's PASIDs have other numbers than the host's behind them, so that nobody takes one for the other unnoticed. */
+const FIRST_GUEST_PASID = 0x21;
 
-/** Attaches `device`, and starts the vCPU's interrupt context and the VMM's main loop. */
-export function guestMachine(
-  ports: { executor: Executor; state: StatePort; trace: Trace },
-  device: VfioDevice,
-  options: GuestMachineOptions = {},
-): GuestMachine {
-  const { executor, state, trace } = ports;
-  const memory = new Uint8Array(options.memorySize ?? 16 * 2 ** 20);
-  const core = new IrqCore(
-    { state, trace, clock: new ModelClock(state), spawn: executor.spawn.bind(executor) },
-    { name: 'guest', cpus: 1, nrIrqs: 256, threadAgent: (virq, action) => `${VCPU} irq/${virq}-${action}` },
-  );
-  const vectors = new VectorDomain(core);
-  function* inject(address: bigint, data: number): Steps<void> {
+export class GuestMachine {
+  readonly core: IrqCore;
+  readonly vectors: VectorDomain;
+  readonly iommu: Iommu;
+  /** The kernel's own address space: all memory, where it is. */
+  readonly kernel: AddressSpace;
+  /** What message domains of functions sit on: the guest has no interrupt remapping. */
+  readonly interruptParent: IrqDomain<MsiAllocInfo>;
+  /** Guest-physical memory from address 0. */
+  readonly memory: Uint8Array;
+  readonly functions: readonly GuestFunctionView[];
+  /** ENQCMDs of PASIDs that have no translation: each a fault in the guest. */
+  readonly faults: { count: number };
+  /** The first vCPU's, as an agent. */
+  readonly vcpu: Agent;
+
+  constructor(ports: { executor: Executor; state: StatePort; trace: Trace }, devices: readonly VfioDevice[], options: GuestMachineOptions = {}) {
+    const { executor, state, trace } = ports;
+    const { name = 'guest', firstVcpu = 0, cpus = 1 } = options;
+    const vcpu = `VC${firstVcpu}`;
+    this.vcpu = { name: vcpu, layer: 'guest' };
+    this.memory = new Uint8Array(options.memorySize ?? 16 * 2 ** 20);
+    this.core = new IrqCore(
+      { state, trace, clock: new ModelClock(state), spawn: executor.spawn.bind(executor) },
+      { name, cpus, nrIrqs: 256, threadAgent: (virq, action) => `${vcpu} irq/${virq}-${action}` },
+    );
+    this.vectors = new VectorDomain(this.core);
+    this.interruptParent = this.vectors.domain;
+    this.faults = state.record(`${name}/faults`, { count: 0 });
+    this.iommu = new Iommu({ state, trace }, { reservedPasids: Array.from({ length: FIRST_GUEST_PASID - 1 }, (_, each) => each + 1) });
+    this.kernel = new AddressSpace(state, `${name}/kernel`, { supervisor: true });
+    must(this.kernel.map(this.#allMemory()), 'the kernel’s address space');
+    const translation = new PasidTranslation(state, name);
+    this.functions = devices.map((device, each) => this.#attach(ports, device, { each, options, translation, vcpu }));
+    for (let cpu = 0; cpu < cpus; cpu++) executor.spawn({ name: `VC${firstVcpu + cpu} irq`, layer: 'irq' }, this.vectors.interrupts(cpu));
+  }
+
+  /** The first function. */
+  get first(): GuestFunctionView {
+    const [first] = this.functions;
+    if (first === undefined) throw new ModelError('the guest has no function');
+    return first;
+  }
+
+  /** Of the first function. */
+  get device(): PciDevice {
+    return this.first.device;
+  }
+
+  get vmm(): VfioPci {
+    return this.first.vmm;
+  }
+
+  #allMemory() {
+    return { iova: 0n, size: BigInt(this.memory.length), readable: true, writable: true, memory: bufferMemory(this.memory) };
+  }
+
+  #attach(
+    { executor, state, trace }: { executor: Executor; state: StatePort; trace: Trace },
+    device: VfioDevice,
+    { each, options, translation, vcpu }: { each: number; options: GuestMachineOptions; translation: PasidTranslation; vcpu: string },
+  ): GuestFunctionView {
+    const { policy = 'dynamic', irqfd = false, mapPortals = false, posting } = options;
+    const main = { name: 'QM', layer: 'vmm' };
+    const vmmPorts = {
+      state, trace, pasids: translation,
+      inject: (address: bigint, data: number) => this.#inject(address, data),
+      injectInAtomic: (address: bigint, data: number) => this.#raise(address, data),
+      ...(posting === undefined ? {} : { bypass: posting.bypass, posting: posting.to }),
+    };
+    const vmm = must(executor.run(main, VfioPci.realize(vmmPorts, { trapAgent: `${vcpu}/host`, policy, irqfd, mapPortals }, device)), `attaching ${device.name}`);
+    must(executor.run(main, device.dmaMap(this.#allMemory())), 'mapping guest memory');
+    executor.spawn(main, vmm.mainLoop());
+    const work = vmm.kvmWork();
+    if (work !== null) executor.spawn({ name: 'KVM', layer: 'vmm' }, work);
+    const resources = {
+      config: vmm.region(VFIO_PCI_REGION.CONFIG),
+      bars: { 0: vmm.region(VFIO_PCI_REGION.BAR0) },
+      portals: this.#portals(vmm),
+    };
+    const function_ = new PciDevice(`vdsa${each}`, { state, requesterId: FIRST_REQUESTER_ID + 8 * each, resources });
+    must(this.iommu.probeDevice(function_), `${function_.name} behind the guest’s IOMMU`);
+    must(this.iommu.enableFeature(function_, 'sva'), `sva of ${function_.name}`);
+    const pasids = new IommuPasids({ iommu: this.iommu, device: function_, kernel: this.kernel, listener: virtualCommands(vmm) });
+    return { vmm, device: function_, pasids };
+  }
+
+  #portals(vmm: VfioPci): SubmitPort {
+    const bar2 = VFIO_PCI_REGION.BAR2;
+    const { faults } = this;
+    return {
+      submit: (offset, descriptor) => vmm.submit(bar2, offset, descriptor),
+      // A PASID without translation is a fault of the instruction: the guest gives it up, and nothing is queued.
+      *enqueue(offset, descriptor) {
+        const stored = yield* vmm.enqcmd(bar2, offset, descriptor);
+        if (!stored.ok) faults.count += 1;
+        return stored.ok && stored.value;
+      },
+    };
+  }
+
+  *#inject(address: bigint, data: number): Steps<void> {
+    this.#raise(address, data);
+  }
+
+  #raise(address: bigint, data: number): boolean {
     const target = parseVectorMsg(Number(address >> 32n), Number(address & 0xffffffffn), data);
     if (target === -1) throw new ModelError(`the guest's message to 0x${address.toString(16)} is no interrupt`);
-    vectors.raise(target >>> 8, target & 0xff);
+    this.vectors.raise(target >>> 8, target & 0xff);
+    return true;
   }
-  const main = { name: 'QM', layer: 'vmm' };
-  const realize = VfioPci.realize({ state, trace, inject }, { trapAgent: `${VCPU}/host` }, device);
-  const vmm = must(executor.run(main, realize), `attaching ${device.name}`);
-  const mapping = { iova: 0n, size: BigInt(memory.length), readable: true, writable: true, memory: bufferMemory(memory) };
-  must(executor.run(main, device.dmaMap(mapping)), 'mapping guest memory');
-  executor.spawn(main, vmm.mainLoop());
-  executor.spawn({ name: `${VCPU} irq`, layer: 'irq' }, vectors.interrupts(0));
-  const bar2 = VFIO_PCI_REGION.BAR2;
-  const resources = {
-    config: vmm.region(VFIO_PCI_REGION.CONFIG),
-    bars: { 0: vmm.region(VFIO_PCI_REGION.BAR0) },
-    portals: {
-      submit: (offset: number, descriptor: Uint8Array) => vmm.submit(bar2, offset, descriptor),
-      // ENQCMD needs an answer from the device, which a posted store to a BAR cannot carry.
-      enqueue: () => {
-        throw new ModelError('ENQCMD does not reach a device behind this VMM');
-      },
-    },
-  };
-  const function_ = new PciDevice('vdsa0', { state, requesterId: GUEST_REQUESTER_ID, resources });
-  return { core, vectors, vmm, device: function_, interruptParent: vectors.domain, memory };
+}
+
+/** A guest with one function. */
+export function guestMachine(ports: { executor: Executor; state: StatePort; trace: Trace }, device: VfioDevice, options: GuestMachineOptions = {}): GuestMachine {
+  return new GuestMachine(ports, [device], options);
 }

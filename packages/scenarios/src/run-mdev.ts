@@ -6,8 +6,7 @@ import { GuestDriver } from '@siov/guest';
 import type { GuestWorkQueue } from '@siov/guest';
 import { procInterrupts } from '@siov/irq';
 import type { InterruptRow } from '@siov/irq';
-import { guestMachine } from './guest-machine.ts';
-import type { GuestMachine } from './guest-machine.ts';
+import { GuestMachine } from './guest-machine.ts';
 import { hostCounters } from './host.ts';
 import type { HostOptions } from './host.ts';
 import { mediatedDevice } from './mediated.ts';
@@ -42,7 +41,7 @@ export function runMdev(options: MdevRunOptions = {}): MdevRun {
   const { host, vfio } = mediatedDevice(options);
   const { executor, state, trace } = host;
   const before = hostCounters(host);
-  const guest = guestMachine({ executor, state, trace }, vfio);
+  const guest = new GuestMachine({ executor, state, trace }, [vfio]);
   const vcpu = { name: 'VC0', layer: 'guest' };
   const run = <T>(steps: Steps<Result<T>>, doing: string): T => must(executor.run(vcpu, steps), doing);
   const driver = run(GuestDriver.probe(guest.core, guest.device, guest.interruptParent), 'guest probe');

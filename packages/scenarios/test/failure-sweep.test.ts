@@ -10,7 +10,7 @@ import { HostDriver, MDEV_TYPE } from '@siov/idxd';
 import { AddressSpace, PagingDomain } from '@siov/iommu';
 import { VFIO_PCI_IRQ } from '@siov/vfio';
 import type { VfioDevice } from '@siov/vfio';
-import { buildHost, guestMachine, mediatedDevice, physicalDevice } from '../src/index.ts';
+import { buildHost, GuestMachine, mediatedDevice, physicalDevice } from '../src/index.ts';
 import type { Host, HostOptions } from '../src/index.ts';
 
 const HK = { name: 'HK', layer: 'test' };
@@ -75,7 +75,7 @@ function physical(state: ObservedState) {
 
 function guest(state: ObservedState) {
   const made = mdev(state);
-  const machine = guestMachine({ executor: made.host.executor, state, trace: made.host.trace }, made.vfio, { memorySize: 1 << 16 });
+  const machine = new GuestMachine({ executor: made.host.executor, state, trace: made.host.trace }, [made.vfio], { memorySize: 1 << 16 });
   return { ...made, machine };
 }
 

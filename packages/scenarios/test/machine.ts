@@ -6,8 +6,8 @@ import type { CompletionRecord } from '@siov/datasheet';
 import { GuestDriver } from '@siov/guest';
 import type { GuestWorkQueue } from '@siov/guest';
 import { msiDomainOf } from '@siov/irq';
-import { guestMachine, hostCounters, mediatedDevice } from '../src/index.ts';
-import type { GuestMachine, HostOptions, MediatedDevice } from '../src/index.ts';
+import { GuestMachine, hostCounters, mediatedDevice } from '../src/index.ts';
+import type { HostOptions, MediatedDevice } from '../src/index.ts';
 
 export const RECORD = 0x1000;
 
@@ -29,7 +29,7 @@ export function allCounters({ host, driver, virtual }: MediatedDevice): Record<s
 /** The guest of one VMM, its driver bound up to the enabled queue. */
 export function attach(made: Machine) {
   const { host, vfio } = made;
-  const guest = guestMachine(host, vfio, { memorySize: 1 << 20 });
+  const guest = new GuestMachine(host, [vfio], { memorySize: 1 << 20 });
   const vcpu = { name: 'VC0', layer: 'guest' };
   const run = <T>(steps: Steps<Result<T>>, doing: string): T => must(host.executor.run(vcpu, steps), doing);
   return { guest, vcpu, run };

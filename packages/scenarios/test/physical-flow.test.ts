@@ -9,7 +9,7 @@ import type { DsaProfile } from '@siov/datasheet';
 import { readRegister, writeRegister } from '@siov/device';
 import { PhysicalFunction, WorkQueue } from '@siov/idxd';
 import { deviceMsi, freeIrq, requestIrq } from '@siov/irq';
-import { guestMachine, hostCounters, physicalDevice } from '../src/index.ts';
+import { GuestMachine, hostCounters, physicalDevice } from '../src/index.ts';
 
 const FLAGS = DESCRIPTOR_FLAG.COMPLETION_RECORD_ADDRESS_VALID | DESCRIPTOR_FLAG.REQUEST_COMPLETION_RECORD | DESCRIPTOR_FLAG.REQUEST_COMPLETION_INTERRUPT;
 
@@ -20,7 +20,7 @@ function machine(profile: DsaProfile) {
   const run = <T>(steps: Steps<T>): T => executor.run({ name: 'VC0', layer: 'guest' }, steps);
   /** A guest with its queue 0 enabled, without PASID, and vector 1 requested. */
   function boot() {
-    const guest = guestMachine(made.host, made.vfio, { memorySize: 1 << 20 });
+    const guest = new GuestMachine(made.host, [made.vfio], { memorySize: 1 << 20 });
     const { core, device, interruptParent } = guest;
     const physical = must(run(PhysicalFunction.probe(core, device, interruptParent)), 'probe');
     must(run(WorkQueue.configure(physical, { index: 0, group: 0, engine: 0, size: 16, priority: 10 })), 'queue');

@@ -1,0 +1,65 @@
+// The review's flow a: the host drives the function itself, with the driver that a guest uses (R19): the permission table is
+// the real one, and IOMMU management is the host's own.
+import { bufferMemory, must } from '@siov/base';
+import type { Result, Steps } from '@siov/base';
+import { GuestDriver } from '@siov/guest';
+import { enablePciPasid, PagingDomain } from '@siov/iommu';
+import { procInterrupts } from '@siov/irq';
+import { IommuPasids } from '../device-pasids.ts';
+import { hostCounters } from '../host.ts';
+import { watchedHost } from '../invariants/watched-host.ts';
+import { copy } from './copy.ts';
+import { DEFAULT_COPIES } from './options.ts';
+import type { FlowOptions, FlowRun } from './options.ts';
+import { InvariantWatch } from './verdicts.ts';
+
+const HK = { name: 'HK', layer: 'guest' };
+const MEMORY = 16 * 2 ** 20;
+
+/** Runs the flow. Throws ModelError where the flow itself is broken. */
+export function runHostFlow(options: FlowOptions = {}): FlowRun {
+  const watched = watchedHost({
+    cpus: options.hostCpus ?? 2,
+    entries: 16,
+    ...(options.remapping === undefined ? {} : { remapping: options.remapping }),
+    ...(options.permissionCheck === undefined ? {} : { permissionCheck: options.permissionCheck }),
+    ...(options.trace === undefined ? {} : { trace: options.trace }),
+  });
+  const { host } = watched;
+  const { executor, state, core, iommu, device, interruptParent } = host;
+  const watch = new InvariantWatch(watched);
+  const run = <T>(steps: Steps<Result<T>>, doing: string): T => must(watch.run(executor, HK, steps), doing);
+  const memory = new Uint8Array(MEMORY);
+  const kernel = new PagingDomain(state, 'host kernel');
+  must(kernel.map({ iova: 0n, size: BigInt(MEMORY), readable: true, writable: true, memory: bufferMemory(memory) }), 'the kernel’s memory');
+  // What IOMMU management does when it takes the function over.
+  watch.run(executor, { name: 'HK', layer: 'iommu' }, enablePciPasid(device));
+  const before = hostCounters(host);
+  const mode = options.queue ?? 'dedicated';
+  const driver = run(GuestDriver.probe(core, device, interruptParent, {
+    pasids: new IommuPasids({ iommu, device, kernel }),
+    queues: [{ index: 0, group: 0, mode, size: 16, priority: 10, ...(mode === 'shared' ? { threshold: 16 } : {}) }],
+  }), 'probing dsa0');
+  run(driver.enable(), 'enabling the device');
+  const [queue] = driver.queues;
+  if (queue === undefined) throw new RangeError('the device has no work queue');
+  run(queue.enable(), 'enabling the work queue');
+  const sizes = options.copies ?? DEFAULT_COPIES;
+  for (const size of sizes) run(copy(memory, queue, size), `copying ${size} bytes`);
+  const hostInterrupts = procInterrupts(core);
+  const { interrupts } = queue;
+  watch.run(executor, HK, queue.disable());
+  watch.run(executor, HK, driver.disable());
+  watch.run(executor, HK, driver.remove());
+  return {
+    copies: { count: sizes.length, bytes: sizes.reduce((sum, size) => sum + size, 0) },
+    completionInterrupts: interrupts,
+    softwareErrors: driver.function.softwareErrors,
+    guestInterrupts: [],
+    hostInterrupts,
+    vmmErrors: [],
+    before,
+    after: hostCounters(host),
+    verdicts: watch.verdicts,
+  };
+}

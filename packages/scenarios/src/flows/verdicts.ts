@@ -1,0 +1,44 @@
+// Looks at the invariants while a flow runs, and says at the end which of them held.
+import type { Executor, Agent, Steps } from '@siov/base';
+import { checkInvariants } from '../invariants/index.ts';
+import type { Moment, Subject, Violation } from '../invariants/subject.ts';
+import type { Verdict } from './options.ts';
+
+/** Those that are looked at: I4 is about single calls, I12 about a declaration (see {@link layerRules}). */
+const LOOKED_AT = ['I1', 'I2', 'I3', 'I5', 'I6', 'I7', 'I8', 'I9', 'I10', 'I11'] as const;
+
+export class InvariantWatch {
+  readonly #subject: Subject;
+  readonly #found = new Map<string, Set<Violation>>(LOOKED_AT.map((each) => [each, new Set()]));
+
+  constructor(subject: Subject) {
+    this.#subject = subject;
+  }
+
+  look(moment: Moment): void {
+    for (const violation of checkInvariants(this.#subject, moment)) {
+      const [invariant = ''] = violation.split(':', 1);
+      this.#found.get(invariant)?.add(violation);
+    }
+  }
+
+  /** Runs `steps` as `agent`, with a look after each of its points, and one at rest. */
+  run<T>(executor: Executor, agent: Agent, steps: Steps<T>): T {
+    const result = executor.run(agent, this.#watched(steps));
+    executor.settle();
+    this.look('rest');
+    return result;
+  }
+
+  get verdicts(): Verdict[] {
+    return [...this.#found].map(([invariant, violations]) => ({ invariant, violations: [...violations] }));
+  }
+
+  *#watched<T>(steps: Steps<T>): Steps<T> {
+    for (let next = steps.next(); ; next = steps.next()) {
+      this.look('between');
+      if (next.done) return next.value;
+      yield next.value;
+    }
+  }
+}

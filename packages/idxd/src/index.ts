@@ -6,6 +6,8 @@ export type { Capabilities, ProbeErrno } from './physical-function.ts';
 export { PhysicalFunction } from './physical-function.ts';
 export { VirtualDevice } from './virtual-device.ts';
 export { VirtualDevices } from './virtual-devices.ts';
+export type { VirtualMigration } from './virtual-migration.ts';
 export { MDEV_TYPE, MDEV_TYPE_SHARED, VIRTUAL_VECTORS, virtualProfile } from './virtual-profile.ts';
+export type { VirtualDeviceState } from './virtual-state.ts';
 export type { WorkQueueConfig } from './work-queue.ts';
 export { WorkQueue } from './work-queue.ts';

@@ -1,22 +1,17 @@
 // The virtual device's commands: the guest's queue 0 is a queue of the physical function, everything else is emulated
 // (DSA spec 3.0 §5, §7.5.4).
 import { COMMAND, COMMAND_ERROR, CMD, CMDCAP, CMDSTATUS, wqsOfOperand } from '@siov/datasheet';
-import type { Device, PasidWitness } from '@siov/device';
 import type { Steps } from '@siov/base';
-import type { GuestPasidTable } from './guest-pasids.ts';
 import { releaseHandle, requestHandle } from './virtual-handles.ts';
 import type { VirtualHandles } from './virtual-handles.ts';
+import { queuePasid } from './virtual-interrupts.ts';
+import type { VectorIds } from './virtual-interrupts.ts';
 import type { VirtualQueue, WqCommand } from './virtual-queue.ts';
-import type { VirtualRegisters } from './virtual-registers.ts';
 import type { PasidCommand } from './work-queue.ts';
 
 /** What the commands act on. */
-export interface CommandTargets {
-  readonly device: Device;
-  readonly registers: VirtualRegisters;
+export interface CommandTargets extends VectorIds {
   readonly queue: VirtualQueue;
-  /** null: the guest has no PASIDs. */
-  readonly pasids: GuestPasidTable | null;
   readonly handles: VirtualHandles;
 }
 
@@ -97,20 +92,12 @@ function* enableWq(targets: CommandTargets, operand: number): Steps<typeof CMDST
   if (operand !== 0) return failed(COMMAND_ERROR.INVALID_WQ_INDEX);
   if (!registers.deviceEnabled) return failed(COMMAND_ERROR.DEVICE_NOT_ENABLED);
   if (registers.wqEnabled) return failed(COMMAND_ERROR.WQ_NOT_DISABLED);
-  const witness = queueId(targets);
+  const witness = queuePasid(targets);
   if (witness === null) return failed(COMMAND_ERROR.WQ_PASID_ENABLE);
   const error = yield* queue.enable(witness);
   if (error !== SUCCESS) return failed(COMMAND_ERROR.HARDWARE_ERROR);
   registers.wqEnabled = true;
   return success;
-}
-
-/** Whose PASID the queue works with: the guest's own choice, or the device's default one; null: nothing is behind it. */
-export function queueId({ device, registers, pasids }: Pick<CommandTargets, 'device' | 'registers' | 'pasids'>): PasidWitness | null {
-  const chosen = registers.queuePasid;
-  if (chosen === null) return device.iommu.witness;
-  const found = pasids?.resolve(chosen);
-  return found?.ok === true ? found.value : null;
 }
 
 function* wqCommand({ registers, queue }: CommandTargets, code: Exclude<WqCommand, typeof COMMAND.RESET_WQ>, operand: number): Steps<typeof CMDSTATUS.reset> {

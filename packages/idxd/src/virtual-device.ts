@@ -2,7 +2,7 @@
 // function's. It knows slots only as numbers the trigger helper gives it, and PASIDs only as what IOMMU management issues.
 import { Lock } from '@siov/base';
 import type { AccessSize, Steps, Trace } from '@siov/base';
-import { CMD, CMDSTATUS, COMMAND, DEVCTL, DEVICE_STATE, GENCTRL, GENSTS, INTCAUSE, PCICMD, registerName, SOFTWARE_ERROR, SWERROR0 } from '@siov/datasheet';
+import { CMD, CMDSTATUS, COMMAND, DEVCTL, INTCAUSE, PCICMD, registerName } from '@siov/datasheet';
 import type { DsaProfile } from '@siov/datasheet';
 import type { Device, PasidWitness, SubmitPort } from '@siov/device';
 import type { DeviceMsi, IrqCore } from '@siov/irq';
@@ -14,10 +14,12 @@ import type { GuestPasidTable } from './guest-pasids.ts';
 import type { InterruptHandles } from './interrupt-handles.ts';
 import { trappedPort } from './trapped-port.ts';
 import { executeCommand } from './virtual-commands.ts';
+import { VirtualCauses } from './virtual-causes.ts';
 import { CONFIG_SPACE, sizeOfConfig } from './virtual-config-space.ts';
 import { VirtualHandles } from './virtual-handles.ts';
 import { vectorId, withoutIgnored } from './virtual-interrupts.ts';
 import type { VectorIds } from './virtual-interrupts.ts';
+import { VirtualMigration } from './virtual-migration.ts';
 import { VirtualPortals } from './virtual-portals.ts';
 import type { VirtualQueue } from './virtual-queue.ts';
 import { VirtualRegisters } from './virtual-registers.ts';
@@ -47,6 +49,7 @@ export class VirtualDevice {
   readonly triggers: TriggerHelper<PasidWitness>;
   readonly queue: WorkQueue;
   readonly device: Device;
+  readonly migration: VirtualMigration;
 
   readonly #trace: Trace;
   readonly #registers: VirtualRegisters;
@@ -54,6 +57,7 @@ export class VirtualDevice {
   readonly #ids: VectorIds;
   readonly #msi: DeviceMsi<PasidWitness>;
   readonly #handles: VirtualHandles;
+  readonly #causes: VirtualCauses;
   readonly #portals: VirtualPortals;
   /** vidxd's dev_lock: one access, SET_IRQS or reset at a time, whoever makes it. Portals go without. */
   readonly #lock: Lock;
@@ -76,7 +80,10 @@ export class VirtualDevice {
     this.#ids = { device, registers, pasids };
     this.triggers = new TriggerHelper(core, name, backing, { msi: () => parts.msi, instance: (vector) => vectorId(this.#ids, vector) }, parts.trigger);
     this.#handles = new VirtualHandles({ state, name, triggers: this.triggers, handles, vectors });
-    this.#portals = new VirtualPortals({ state, trace, name, size: profile.bar2Size, queue, portals, enabled: () => registers.deviceEnabled && registers.wqEnabled });
+    this.#causes = new VirtualCauses(trace, registers, this.triggers);
+    this.migration = new VirtualMigration({ state, lock: this.#lock, ids: this.#ids, queue, handles: this.#handles, triggers: this.triggers });
+    const enabled = () => registers.deviceEnabled && registers.wqEnabled && !this.migration.stopped;
+    this.#portals = new VirtualPortals({ state, trace, name, size: profile.bar2Size, queue, portals, enabled });
     this.vfio = this.#vfio(profile, parts);
   }
 
@@ -112,7 +119,7 @@ export class VirtualDevice {
   *#setIrqs(set: IrqSet): ReturnType<VfioDevice['setIrqs']> {
     for (const vector of this.#givenUpBy(set)) yield* this.#handles.suspend(vector);
     const done = yield* this.triggers.setTrigger(withoutIgnored(set, this.#registers));
-    if (yield* this.#handles.compare()) this.#cause(INTCAUSE.of({ handlesRevoked: 1 }));
+    if (yield* this.#handles.compare()) this.#causes.raise(INTCAUSE.of({ handlesRevoked: 1 }));
     return done;
   }
 
@@ -137,6 +144,7 @@ export class VirtualDevice {
     yield* this.#handles.releaseAll();
     this.#registers.resetBar0();
     this.#registers.resetConfig();
+    this.migration.forget();
   }
 
   *#released(pasids: GuestPasidTable | null): Steps<void> {
@@ -190,17 +198,9 @@ export class VirtualDevice {
     const { bar0 } = this.#registers;
     const raw = bar0.get(CMD);
     bar0.set(CMD, CMD.reset);
-    const targets = { device: this.device, registers: this.#registers, queue: this.#queue, pasids: this.#ids.pasids, handles: this.#handles };
-    const status = yield* executeCommand(targets, raw);
+    const status = yield* executeCommand({ ...this.#ids, queue: this.#queue, handles: this.#handles }, raw);
     bar0.set(CMDSTATUS, status);
-    if (CMD.requestInterrupt.get(raw) === 1) this.#cause(INTCAUSE.of({ commandCompletion: 1 }));
-  }
-
-  /** One message an event; the cause bit stays until the guest clears it. */
-  #cause(cause: typeof INTCAUSE.reset): void {
-    const { bar0 } = this.#registers;
-    bar0.set(INTCAUSE, INTCAUSE.image((bar0.get(INTCAUSE) | cause) >>> 0));
-    this.#trace.call('vfio-mdev', 'signal_vector', { vector: 0 }, () => this.triggers.signal(0));
+    if (CMD.requestInterrupt.get(raw) === 1) this.#causes.raise(INTCAUSE.of({ commandCompletion: 1 }));
   }
 
   /**
@@ -208,15 +208,8 @@ export class VirtualDevice {
    * masters the bus, so its queue is stopped before the guest's write is done: from then on nothing of the guest's reaches memory.
    */
   *#halt(): Steps<void> {
-    const { bar0 } = this.#registers;
-    bar0.set(GENSTS, GENSTS.of({ state: DEVICE_STATE.HALT }));
+    this.#causes.enterHalt();
     yield* this.#queue.run(COMMAND.RESET_WQ);
-    const error = bar0.get(SWERROR0);
-    const recorded = SWERROR0.valid.get(error) === 1;
-    bar0.set(SWERROR0, recorded ? SWERROR0.overflow.set(error, 1) : SWERROR0.of({ valid: 1, error: SOFTWARE_ERROR.CONFIG_CHANGED }));
-    const enabled = bar0.get(GENCTRL);
-    const softwareError = recorded ? 0 : GENCTRL.softwareErrorInterruptEnable.get(enabled);
-    const haltState = GENCTRL.haltInterruptEnable.get(enabled);
-    if (softwareError + haltState > 0) this.#cause(INTCAUSE.of({ softwareError, haltState }));
+    this.#causes.reportHalt();
   }
 }

@@ -1,4 +1,4 @@
-// What the virtual permission table says of an interrupt, read when the interrupt is set up: MSIXPERM is only stored when
+// Whose PASIDs interrupts and queue get. What the virtual permission table says of an interrupt is read when the interrupt is set up: MSIXPERM is only stored when
 // the guest writes it, whenever that is (R17), and nothing is written to an interrupt that is there already (R20).
 import { fail, ok } from '@siov/base';
 import type { EventFd, Result } from '@siov/base';
@@ -23,6 +23,14 @@ export function vectorId({ device, registers, pasids }: VectorIds, vector: numbe
   if (pasidEnable === 0) return defaultPasid(device);
   if (pasids === null) return fail('ENXIO', `${device.name}: vector ${vector} is for the guest's PASID ${pasid}, and the guest has none`);
   return pasid === 0 ? fail('ENXIO', `${device.name}: vector ${vector} is for the guest's PASID 0, which is none`) : pasids.resolve(pasid);
+}
+
+/** Whose PASID a dedicated queue works with: the guest's own choice, or the device's default one; null: nothing is behind it. */
+export function queuePasid({ device, registers, pasids }: VectorIds): PasidWitness | null {
+  const chosen = registers.queuePasid;
+  if (chosen === null) return device.iommu.witness;
+  const found = pasids?.resolve(chosen);
+  return found?.ok === true ? found.value : null;
 }
 
 function defaultPasid({ name, iommu }: Device): Result<PasidWitness, 'EINVAL'> {

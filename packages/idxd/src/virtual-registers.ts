@@ -1,6 +1,6 @@
 // The virtual device's config space and BAR0 as register files, and what a reset puts in them.
 import { RegisterFile } from '@siov/base';
-import type { AccessSize, StatePort } from '@siov/base';
+import type { AccessSize, Placement, StatePort } from '@siov/base';
 import {
   bar0Windows, BAR0 as PCI_BAR0, BAR2 as PCI_BAR2, DEVICE_STATE, GENCAP, GENCFG, GENSTS, Grpcfg, layoutOf, Msixperm, MSIXPERM_SIZE, PCICMD,
   placementsOf, resetBar0To, resetConfigTo, SWERROR0, SWERROR1, SWERROR2, WQ_STATE, Wqcfg,
@@ -18,6 +18,8 @@ export interface VirtualShape {
 
 export class VirtualRegisters {
   readonly config: RegisterFile;
+  /** What config space has where. */
+  readonly configRegisters: readonly Placement[];
   readonly bar0: RegisterFile;
   readonly windows: readonly RegisterWindow[];
   readonly shape: VirtualShape;
@@ -26,7 +28,8 @@ export class VirtualRegisters {
   constructor(state: StatePort, name: string, profile: DsaProfile, shape: VirtualShape = { pasid: false }) {
     this.#profile = profile;
     this.shape = shape;
-    this.config = new RegisterFile(state, `${name}/config`, sizeOfConfig(shape.pasid), shape.pasid ? CONFIG_REGISTERS_WITH_PASID : CONFIG_REGISTERS);
+    this.configRegisters = shape.pasid ? CONFIG_REGISTERS_WITH_PASID : CONFIG_REGISTERS;
+    this.config = new RegisterFile(state, `${name}/config`, sizeOfConfig(shape.pasid), this.configRegisters);
     this.windows = bar0Windows(profile);
     this.bar0 = new RegisterFile(state, `${name}/bar0`, profile.bar0Size, placementsOf(this.windows));
     this.resetConfig();

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -31,6 +31,8 @@ describe('siov', () => {
     ['a trace file that cannot be written', ['run', 'mdev', '--trace', '/nowhere/trace'], /siov: cannot write the trace to \/nowhere\/trace: ENOENT/],
     ['a kernel that is not there', ['guest', '--kernel', '/nowhere/vmlinuz'], /siov: .*\/nowhere\/vmlinuz/],
     ['a number of copies that is none', ['guest', '--copies', '0'], /siov: --copies 0: not a whole number from 1 to 65536/],
+    ['more devices than the function has queues', ['guest', '--devices', '9'], /siov: --devices 9: not a whole number from 1 to 8/],
+    ['several of a physical function', ['serve', 'dsa', '--socket', '/tmp/x', '--devices', '2', '--profile', 'spr'], /siov: --devices 2: there is one physical function spr/],
     ['a time limit that is none', ['guest', '--timeout', 'soon'], /siov: --timeout soon/],
   ])('%s is refused in one line', async (_what, args, message) => {
     const { status, stdout, stderr } = await siov(args);
@@ -106,6 +108,28 @@ describe('siov serve dsa', () => {
     await server.printed('the client is gone');
     server.child.kill('SIGTERM');
     expect((await server.ended).status).toBe(0);
+    expect(existsSync(socketPath)).toBe(false);
+  });
+
+  test('--devices 2 serves two devices of one function on two sockets, each to a client of its own, and removes both', async () => {
+    const socketPath = join(folder, 'two.sock');
+    const server = startSiov(['serve', 'dsa', '--socket', socketPath, '--devices', '2']);
+    await server.printed(`"path":"${socketPath}.1"}}'`);
+    const clients = [await connectVfioUser({ socketPath }), await connectVfioUser({ socketPath: `${socketPath}.1` })];
+    await server.printed('device 1: a client attached');
+    expect(clients.map(({ ok }) => ok)).toEqual([true, true]);
+    for (const client of clients) if (client.ok) client.value.close();
+    await server.printed('device 0: the client is gone');
+    server.child.kill('SIGTERM');
+    expect((await server.ended).status).toBe(0);
+    expect([existsSync(socketPath), existsSync(`${socketPath}.1`)]).toEqual([false, false]);
+  });
+
+  test('a second socket that cannot be: nothing is served', async () => {
+    const socketPath = join(folder, 'taken.sock');
+    writeFileSync(`${socketPath}.1`, '');
+    const { status, stderr } = await siov(['serve', 'dsa', '--socket', socketPath, '--devices', '2']);
+    expect([status, stderr]).toEqual([1, expect.stringMatching(/^siov: cannot serve on .*taken\.sock\.1: .*\n$/)]);
     expect(existsSync(socketPath)).toBe(false);
   });
 });

@@ -7,16 +7,18 @@ import { buildTestModules, dsaShell, Guest, requireAssets } from '@siov/guest-ha
 import type { GuestAssets, TestModules } from '@siov/guest-harness';
 import type { Host } from '@siov/scenarios';
 import { realNow } from '@siov/scenarios';
-import { serveDsa } from '../src/serving.ts';
+import { serveDsa, socketPaths } from '../src/serving.ts';
 import type { Serving } from '../src/serving.ts';
 
 /** Found or fetched once; where there are none and none may be fetched, tests are skipped, which the run ends by saying. */
 export const { assets } = await requireAssets();
 
-export interface Served {
+export interface ServedDevices {
   readonly serving: Serving;
   readonly host: Host;
+  /** Of the first device. */
   readonly socketPath: string;
+  readonly socketPaths: readonly string[];
   /** Every crossing so far. */
   readonly events: TraceEvent[];
   /** `on` is called with each crossing as it happens. */
@@ -28,11 +30,11 @@ export interface Served {
   close(): void;
 }
 
-export function served(profile?: string): Served {
+export function served(profile?: string, devices = 1): ServedDevices {
   const folder = mkdtempSync(join(tmpdir(), 'siov-served-'));
   const socketPath = join(folder, 'dsa.sock');
   const events: TraceEvent[] = [];
-  const watch: Served['watch'] = { on: null };
+  const watch: ServedDevices['watch'] = { on: null };
   const errors: unknown[] = [];
   let detached = 0;
   const sink = (event: TraceEvent) => {
@@ -41,6 +43,7 @@ export function served(profile?: string): Served {
   };
   const serving = serveDsa({
     socketPath,
+    devices,
     trace: { now: realNow, sink },
     ...(profile === undefined ? {} : { profile }),
     onEvent: (event) => {
@@ -52,21 +55,22 @@ export function served(profile?: string): Served {
     serving,
     host: serving.host,
     socketPath,
+    socketPaths: socketPaths(socketPath, devices),
     events,
     watch,
     errors,
     detached: () => detached,
     close() {
-      serving.server.close();
+      serving.close();
       rmSync(folder, { recursive: true });
     },
   };
 }
 
 /** Boots a guest on the device and loads what lets idxd run under emulation, then idxd. */
-export async function bootWithIdxd(from: GuestAssets, device: Served): Promise<{ guest: Guest; modules: TestModules }> {
+export async function bootWithIdxd(from: GuestAssets, device: ServedDevices): Promise<{ guest: Guest; modules: TestModules }> {
   const modules = await buildTestModules(from.kernel);
-  const guest = await Guest.boot({ assets: from, vfioUserSocket: device.socketPath });
+  const guest = await Guest.boot({ assets: from, vfioUserSocket: device.socketPaths });
   for (const module of [modules.movdir64b, 'idxd'] as const) {
     const loaded = await guest.insmod(module);
     if (loaded.status !== 0) throw new Error(`insmod ${typeof module === 'string' ? module : module.name}: ${loaded.stderr}`);
@@ -75,7 +79,7 @@ export async function bootWithIdxd(from: GuestAssets, device: Served): Promise<{
 }
 
 /** The same, with a kernel work queue of the virtual device configured and enabled. */
-export async function bootWithQueue(from: GuestAssets, device: Served): Promise<{ guest: Guest; modules: TestModules }> {
+export async function bootWithQueue(from: GuestAssets, device: ServedDevices): Promise<{ guest: Guest; modules: TestModules }> {
   const booted = await bootWithIdxd(from, device);
   await booted.guest.sh(configureQueue() + dsaShell.enable());
   return booted;

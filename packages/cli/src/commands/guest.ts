@@ -5,15 +5,20 @@ import { join } from 'node:path';
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import { buildTestModules, dsaShell, Guest, GuestError, provision } from '@siov/guest-harness';
-import type { GuestAssets, ModuleImage } from '@siov/guest-harness';
+import type { CommandResult, GuestAssets, ModuleImage } from '@siov/guest-harness';
+import { hostCounters } from '@siov/scenarios';
 import { UsageError } from '../errors.ts';
 import { describeEvent } from '../events.ts';
+import { deviceFigures, figuresText, guestDevices } from '../guest-figures.ts';
+import type { DeviceFigures } from '../guest-figures.ts';
 import { Progress } from '../progress.ts';
-import { PROFILES, serveDsa } from '../serving.ts';
+import { deviceCount, MOST_DEVICES, PROFILES, serveDsa, socketPaths } from '../serving.ts';
+import type { Serving } from '../serving.ts';
 import { TraceFile } from '../trace-file.ts';
 
 interface GuestOptions {
   readonly kernel: string;
+  readonly devices: string;
   readonly profile?: string;
   readonly run?: string;
   readonly enable?: true;
@@ -30,15 +35,16 @@ const MOST_COPIES = 65536;
 export function addGuest(program: Command): void {
   program
     .command('guest')
-    .description('boot a stock Linux guest in QEMU with the device attached, load idxd, run a command')
+    .description('boot a stock Linux guest in QEMU with virtual devices of one function attached, load idxd, run a command')
     .option('--kernel <which>', '7.3, 6.12, or the path of a kernel image or a folder with one', '7.3')
-    .addOption(new Option('--profile <name>', 'attach this physical function instead of the virtual device').choices(Object.keys(PROFILES)))
+    .option('--devices <count>', `virtual devices, each with a work queue of its own: 1 to ${MOST_DEVICES}`, '1')
+    .addOption(new Option('--profile <name>', 'attach this physical function instead').choices(Object.keys(PROFILES)))
     .option('--run <command>', 'shell command to run in the guest', DEFAULT_COMMAND)
-    .option('--enable', 'configure and enable a kernel work queue first: its vector is requested, an IMS entry set up')
-    .option('--copies <count>', 'also copy memory that often through it, each copy verified and with an interrupt of its own')
+    .option('--enable', 'configure and enable a kernel work queue of each device first: its vector is requested, an IMS entry set up')
+    .option('--copies <count>', 'also copy memory that often through each, by turns; each copy verified and with an interrupt of its own')
     .option('--timeout <seconds>', 'time limit of the command', '300')
     .option('--trace <file>', 'write every crossing between layers, one JSON object a line')
-    .option('--json', 'print one JSON object: status, stdout, stderr, kernel, and what the copies did')
+    .option('--json', 'print one JSON object: status, stdout, stderr, kernel, and what the copies did, device by device')
     .action(guest);
 }
 
@@ -49,12 +55,13 @@ async function guest(options: GuestOptions): Promise<void> {
   if (options.copies !== undefined && !(Number.isInteger(copies) && copies >= 1 && copies <= MOST_COPIES)) {
     throw new UsageError(`--copies ${options.copies}: not a whole number from 1 to ${MOST_COPIES}`);
   }
+  const devices = deviceCount(options.devices, options.profile);
   const progress = new Progress(options.json !== true);
   const assets = await provision({ kernel: options.kernel, onProgress: (event) => progress.provisioning(event) });
   const folder = await mkdtemp(join(tmpdir(), 'siov-'));
   const interrupt = interruptible();
   try {
-    process.exitCode = await runInGuest(options, { assets, progress, socketPath: join(folder, 'dsa.sock'), timeoutMs: seconds * 1000, copies, signal: interrupt.signal });
+    process.exitCode = await runInGuest(options, { assets, progress, socketPath: join(folder, 'dsa.sock'), timeoutMs: seconds * 1000, copies, devices, signal: interrupt.signal });
   } catch (error) {
     if (interrupt.status === null) throw error;
     process.exitCode = interrupt.status;
@@ -70,47 +77,84 @@ interface Boot {
   readonly progress: Progress;
   readonly socketPath: string;
   readonly timeoutMs: number;
-  /** 0: none. */
+  /** Of each device; 0: none. */
   readonly copies: number;
+  readonly devices: number;
   readonly signal: AbortSignal;
 }
 
+/** What came of it all, for printing. */
+interface Outcome {
+  readonly result: CommandResult | GuestError;
+  readonly kernel: string;
+  readonly copied: Copied | null;
+}
+
+interface Copied {
+  /** The DMA client's own words. */
+  readonly said: readonly string[];
+  readonly figures: readonly DeviceFigures[];
+}
+
 async function runInGuest(options: GuestOptions, boot: Boot): Promise<number> {
-  const { assets, progress, socketPath, signal } = boot;
+  const { progress, socketPath, devices } = boot;
   const trace = options.trace === undefined ? undefined : new TraceFile(options.trace);
-  const { server } = serveDsa({
+  const gone = countdown(devices);
+  const serving = serveDsa({
     socketPath,
+    devices,
     onEvent: (event) => {
       if (event.kind === 'device-error' || event.kind === 'server-error') progress.warn(describeEvent(event) ?? event.kind);
+      if (event.kind === 'detached') gone.one();
     },
     ...(options.profile === undefined ? {} : { profile: options.profile }),
     ...(trace === undefined ? {} : { trace: trace.options }),
   });
   try {
-    progress.say(`booting Linux ${assets.kernel.release}`);
-    await using booted = await Guest.boot({ assets, vfioUserSocket: socketPath, signal });
-    const copied = await prepare(booted, options, boot);
+    const before = hostCounters(serving.host);
+    const outcome = await runBooted(options, boot, serving);
+    await gone.all;
+    const left = differences(before, hostCounters(serving.host));
     progress.done();
-    return await runCommand(booted, options, boot, copied);
+    print(outcome, left, options.json === true);
+    return statusOf(outcome, left);
   } finally {
-    server.close();
+    serving.close();
     trace?.close();
   }
 }
 
-/** Loads idxd, and what else was asked for. The result is what the copies did, in the DMA client's own words. */
-async function prepare(booted: Guest, options: GuestOptions, { assets, progress, copies }: Boot): Promise<string | null> {
+/** The guest's life, from boot to the end of QEMU. */
+async function runBooted(options: GuestOptions, boot: Boot, serving: Serving): Promise<Outcome> {
+  const { assets, progress, socketPath, signal, devices, timeoutMs } = boot;
+  const kernel = assets.kernel.release;
+  progress.say(`booting Linux ${kernel}`);
+  await using booted = await Guest.boot({ assets, vfioUserSocket: socketPaths(socketPath, devices), signal });
+  const copied = await prepare(booted, options, boot, serving);
+  progress.done();
+  const result = await booted.run(options.run ?? DEFAULT_COMMAND, { timeoutMs }).catch((error: unknown) => {
+    if (error instanceof GuestError && error.code === 'TIMEOUT') return error;
+    throw error;
+  });
+  return { result, kernel, copied };
+}
+
+/** Loads idxd, and does what else was asked for. */
+async function prepare(booted: Guest, options: GuestOptions, { assets, progress, copies }: Boot, serving: Serving): Promise<Copied | null> {
   progress.say('loading idxd');
   const { movdir64b, dmaclient } = await buildTestModules(assets.kernel);
   for (const module of [movdir64b, 'idxd'] as const) await load(booted, module);
   if (options.enable !== true && copies === 0) return null;
-  progress.say('enabling a work queue');
-  await booted.sh(options.profile === undefined ? dsaShell.configureFixed() : dsaShell.configure());
-  await booted.sh(dsaShell.enable());
+  const devices = await guestDevices(booted);
+  progress.say(devices.length === 1 ? 'enabling a work queue' : `enabling ${devices.length} work queues`);
+  for (const { device } of devices) {
+    await booted.sh(options.profile === undefined ? dsaShell.configureFixed({ device }) : dsaShell.configure({ device }));
+    await booted.sh(dsaShell.enable({ device }));
+  }
   if (copies === 0) return null;
-  progress.say(`copying ${copies} times`);
-  await load(booted, dmaclient, [`copies=${copies}`, 'depth=1']);
-  return /dmaclient: copies=.*/.exec(await booted.dmesg())?.[0] ?? null;
+  progress.say(`copying ${copies} times${devices.length === 1 ? '' : ' on each'}`);
+  await load(booted, dmaclient, [`copies=${copies}`, 'depth=1', `channels=${devices.length}`]);
+  return { said: (await booted.dmesg()).match(/dmaclient: copies=.*/g) ?? [], figures: await deviceFigures(booted, serving, devices) };
 }
 
 async function load(booted: Guest, module: ModuleImage | string, parameters: readonly string[] = []): Promise<void> {
@@ -123,26 +167,44 @@ async function load(booted: Guest, module: ModuleImage | string, parameters: rea
 /** As timeout(1) ends when the command did not. */
 const TIMED_OUT = 124;
 
-async function runCommand(booted: Guest, options: GuestOptions, { assets, timeoutMs }: Boot, copied: string | null): Promise<number> {
-  const result = await booted.run(options.run ?? DEFAULT_COMMAND, { timeoutMs }).catch((error: unknown) => {
-    if (error instanceof GuestError && error.code === 'TIMEOUT') return error;
-    throw error;
-  });
-  const kernel = assets.kernel.release;
-  const copies = copied === null ? {} : { copies: copied };
-  if (result instanceof GuestError) {
-    if (options.json === true) process.stdout.write(`${JSON.stringify({ status: null, timedOut: true, message: result.message, kernel, ...copies })}\n`);
-    else process.stderr.write(`siov: ${result.message}\n`);
-    return TIMED_OUT;
+function statusOf({ result }: Outcome, left: readonly string[]): number {
+  if (result instanceof GuestError) return TIMED_OUT;
+  return result.status === 0 && left.length > 0 ? 1 : result.status;
+}
+
+function print({ result, kernel, copied }: Outcome, left: readonly string[], json: boolean): void {
+  const timedOut = result instanceof GuestError;
+  if (json) {
+    const said = timedOut ? { status: null, timedOut, message: result.message } : { status: result.status, stdout: result.stdout, stderr: result.stderr };
+    const copies = copied === null ? {} : { copies: copied.said.join('\n'), devices: copied.figures };
+    process.stdout.write(`${JSON.stringify({ ...said, kernel, ...copies, left })}\n`);
+    return;
   }
-  const { status, stdout, stderr } = result;
-  if (options.json === true) process.stdout.write(`${JSON.stringify({ status, stdout, stderr, kernel, ...copies })}\n`);
+  if (copied !== null) process.stdout.write(copied.figures.length === 1 ? `${copied.said.join('\n')}\n` : figuresText(copied.figures));
+  if (timedOut) process.stderr.write(`siov: ${result.message}\n`);
   else {
-    if (copied !== null) process.stdout.write(`${copied}\n`);
     process.stdout.write(result.stdoutBytes);
     process.stderr.write(result.stderrBytes);
   }
-  return status;
+  if (left.length > 0) process.stderr.write(`siov: the host does not hold what it held before the guest: ${left.join(', ')}\n`);
+}
+
+/** `name after (before)` for what is not as it was. */
+function differences(before: Readonly<Record<string, number>>, after: Readonly<Record<string, number>>): string[] {
+  return Object.entries(after).flatMap(([name, count]) => (count === before[name] ? [] : [`${name} ${count} (${before[name]})`]));
+}
+
+/** `all` resolves after `count` calls of `one`. */
+function countdown(count: number): { one(): void; readonly all: Promise<void> } {
+  let left = count;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  return {
+    one() {
+      left -= 1;
+      if (left === 0) resolve();
+    },
+    all: promise,
+  };
 }
 
 /** SIGINT, SIGTERM and SIGHUP as an abort: QEMU goes first, then everything unwinds, and the status is the shell's for the signal. */

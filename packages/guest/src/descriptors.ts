@@ -136,11 +136,20 @@ export class QueueDescriptors {
     }
   }
 
+  /** idxd_abort_invalid_int_handle_descs(): there is no handle to submit them with once more. */
+  *abortRevoked(): Steps<void> {
+    for (const index of [...this.#lists.work, ...this.#lists.pending]) {
+      const record = yield* this.#read(index);
+      if (record?.status !== COMPLETION_STATUS.INTERRUPT_HANDLE || !this.#isListed(index)) continue;
+      this.#unlist(index);
+      this.#complete(index, { aborted: true });
+    }
+  }
+
   *#look(index: number): Steps<void> {
     const record = yield* this.#read(index);
-    const { pending, work } = this.#lists;
     // Submitting it may have failed meanwhile.
-    if (!pending.includes(index) && !work.includes(index)) return;
+    if (!this.#isListed(index)) return;
     this.#unlist(index);
     if (record === null) this.#lists.work = [...this.#lists.work, index];
     else if (!this.#resubmits(index, record)) this.#complete(index, { aborted: false, record });
@@ -200,6 +209,10 @@ export class QueueDescriptors {
     }
     this.#tracked.delete(index);
     tracked.onComplete(outcome);
+  }
+
+  #isListed(index: number): boolean {
+    return this.#lists.pending.includes(index) || this.#lists.work.includes(index);
   }
 
   #unlist(index: number): void {

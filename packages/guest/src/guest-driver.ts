@@ -1,6 +1,6 @@
 // The driver of a function, on a host and in a guest alike (R19): probe, enabling the device, removal
 // (drivers/dma/idxd/init.c, device.c). What it does is what the stock driver does there, access by access.
-import { describeFailure, fail, ok } from '@siov/base';
+import { describeFailure, fail, Lock, ok } from '@siov/base';
 import type { Result, Steps } from '@siov/base';
 import { CMDSTATUS, COMMAND, COMMAND_ERROR, DEVICE_STATE, GENCFG, GENCTRL, GENSTS, PCICMD, VERSION } from '@siov/datasheet';
 import { readRegister, writeRegister } from '@siov/device';
@@ -12,6 +12,7 @@ import type { Capabilities } from './capabilities.ts';
 import { readConfiguration } from './fixed-configuration.ts';
 import type { DmaMemory } from './dma-memory.ts';
 import { GuestFunction } from './function.ts';
+import { miscInterrupt } from './misc-interrupt.ts';
 import type { DriverParts } from './parts.ts';
 import type { DevicePasids, PasidBinding } from './pasids.ts';
 import { msixPermissions } from './permission-backends.ts';
@@ -49,6 +50,8 @@ export class GuestDriver {
   readonly #parts: DriverParts;
   readonly #configuration: Configuration;
   readonly #vectors: MsixVectors;
+  /** Revocations are dealt with one after the other. */
+  readonly #revocation: Lock;
   readonly #state: { enabled: boolean };
 
   private constructor(parts: DriverParts, configuration: Configuration, vectors: MsixVectors) {
@@ -57,6 +60,7 @@ export class GuestDriver {
     this.#configuration = configuration;
     this.#vectors = vectors;
     this.#state = parts.core.ports.state.record(`guest/${parts.device.name}/driver`, { enabled: false });
+    this.#revocation = new Lock(parts.core.ports.state, `guest/${parts.device.name}/revocation`);
     const { own, settings } = configuration;
     const usable = (index: number) => !parts.capabilities.configurable || own?.queues.some((each) => each.index === index) === true;
     this.queues = settings.map((each) => new GuestWorkQueue({ ...parts, configure: () => this.#configure(), usable }, each));
@@ -102,15 +106,16 @@ export class GuestDriver {
     if (!configuration.ok) return configuration;
     const vectors = yield* pciAllocIrqVectors(core, device, parent, permissions.vectors === undefined ? {} : { minVectors: permissions.vectors, maxVectors: permissions.vectors });
     if (!vectors.ok) return vectors;
-    const requested = yield* requestThreadedIrq(core, vectors.value.virqs[0] ?? 0, { name: 'idxd-misc', devId: function_, thread: () => miscThread(core, function_) });
+    const place = { function: function_, msixperm: capabilities.msixperm, virqs: vectors.value.virqs };
+    const parts = { core, device, function: function_, capabilities, permissions: new Permissions(core, permissions, place), pasids, systemPasid, dma };
+    const driver = new GuestDriver(parts, configuration.value, vectors.value);
+    const requested = yield* requestThreadedIrq(core, vectors.value.virqs[0] ?? 0, { name: 'idxd-misc', devId: function_, thread: () => driver.#miscThread() });
     if (!requested.ok) {
       yield* vectors.value.free();
       return fail('ENXIO', `${device.name}: ${describeFailure(requested)}`);
     }
     yield* unmaskErrors(function_);
-    const place = { function: function_, msixperm: capabilities.msixperm, virqs: vectors.value.virqs };
-    const parts = { core, device, function: function_, capabilities, permissions: new Permissions(core, permissions, place), pasids, systemPasid, dma };
-    return ok(new GuestDriver(parts, configuration.value, vectors.value));
+    return ok(driver);
   }
 
   /** The PASID under which the device works for the kernel; null: its requests carry none. */
@@ -168,6 +173,43 @@ export class GuestDriver {
     return pasids === null || systemPasid === null ? ok() : yield* pasids.unbind(systemPasid);
   }
 
+  #miscThread(): Steps<IrqReturn> {
+    const { core, device } = this.#parts;
+    const actions = {
+      halted: (resetType: number) => this.#halted(resetType),
+      handlesRevoked: () => this.#handlesRevoked(),
+      unexpected: (bits: number) => core.log.warn(`${device.name}: Unexpected interrupt cause bits set: 0x${bits.toString(16)}`),
+    };
+    return core.ports.trace.cross('guest', 'misc_thread', {}, miscInterrupt(this.function, actions));
+  }
+
+  /** idxd_halt(), without what follows in the kernel: the device is left alone, and what waits for it goes on. */
+  *#halted(resetType: number): Steps<void> {
+    const { core, device } = this.#parts;
+    core.log.warn(`${device.name}: Device is HALTED! Reset type ${resetType}`);
+    this.function.halt();
+    for (const queue of this.queues) yield* queue.abandon();
+  }
+
+  /** By a worker; without memory for one no queue takes descriptors any more. */
+  *#handlesRevoked(): Steps<void> {
+    const { core, device, capabilities } = this.#parts;
+    if (!capabilities.handles) {
+      core.log.warn(`${device.name}: Request int handle revoked, but the device has no handles`);
+      return;
+    }
+    if (core.ports.state.grant('idxd_revoke')) {
+      core.ports.spawn({ name: `${core.options.name} kworker/${device.name}-revoke`, layer: 'guest' }, this.#revocation.with(this.#renewHandles()));
+      return;
+    }
+    core.log.warn(`${device.name}: Failed to allocate work for int handle revoke`);
+    for (const queue of this.queues) yield* queue.quiesce();
+  }
+
+  *#renewHandles(): Steps<void> {
+    for (const queue of this.queues) yield* queue.renewHandle();
+  }
+
   *#configure(): Steps<void> {
     const { own } = this.#configuration;
     if (own !== null) yield* writeConfiguration(this.function, this.#parts.capabilities, own, (wq) => this.queues[wq]?.pasid ?? null);
@@ -206,11 +248,6 @@ function* findConfiguration(
 function* enableUserInterrupts(function_: GuestFunction): Steps<void> {
   const config = yield* function_.read(GENCFG);
   yield* function_.write(GENCFG, GENCFG.userInterruptsEnable.set(config, 1));
-}
-
-function* miscThread(core: IrqCore, function_: GuestFunction): Steps<IrqReturn> {
-  yield* core.ports.trace.cross('guest', 'misc_thread', {}, function_.miscInterrupt());
-  return 'handled';
 }
 
 /** idxd_unmask_error_interrupts(). */

@@ -16,5 +16,6 @@ export { ENQCMDS_RETRIES } from './portal.ts';
 export type { OpenErrno } from './process-queues.ts';
 export { pollCompletion, ProcessQueue } from './process-queues.ts';
 export type { EngineConfig, QueueConfig, QueueSettings } from './queue-config.ts';
+export type { SoftwareError } from './software-error.ts';
 export type { QueueErrno, QueueType } from './work-queue.ts';
 export { GuestWorkQueue } from './work-queue.ts';

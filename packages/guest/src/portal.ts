@@ -60,11 +60,17 @@ export class QueuePortal {
 
   /** percpu_ref_kill() and wq_dead: afterwards no submission is on its way, and none starts before {@link resume}. */
   *pause(): Steps<void> {
-    this.#state.gate = 'paused';
+    if (this.#state.gate === 'live') this.#state.gate = 'paused';
     if (this.#state.submitters > 0) yield* waitUntil(`${this.#name}: submitters to be done`, () => this.#state.submitters === 0);
   }
 
+  /** Of a pause: not of a queue that has died meanwhile. */
   resume(): void {
+    if (this.#state.gate === 'paused') this.#state.gate = 'live';
+  }
+
+  /** The queue is enabled. */
+  open(): void {
     this.#state.gate = 'live';
   }
 
@@ -75,9 +81,9 @@ export class QueuePortal {
     if (state.submitters + state.waiters > 0) yield* waitUntil(`${this.#name}: submitters to be gone`, () => state.submitters + state.waiters === 0);
   }
 
-  /** Past a pause, which is the pauser's: the descriptor with which it drains. */
-  *submitPast(ims: boolean, descriptor: Partial<Descriptor>): Steps<Result<void, SubmitErrno>> {
-    return yield* this.#store(ims, encodeDescriptor(descriptor));
+  /** The driver's own, past the gate. */
+  submitPast(ims: boolean, descriptor: Partial<Descriptor>): Steps<Result<void, SubmitErrno>> {
+    return this.#store(ims, encodeDescriptor(descriptor));
   }
 
   *#store(ims: boolean, bytes: Uint8Array): Steps<Result<void, SubmitErrno>> {

@@ -2,8 +2,8 @@
 // idxd_wq_free_irq()).
 import { describeFailure, fail, ok } from '@siov/base';
 import type { Result, Steps } from '@siov/base';
-import { CMDSTATUS, COMMAND, COMMAND_ERROR, handleOperand } from '@siov/datasheet';
-import type { HandleOperand } from '@siov/datasheet';
+import { CMDSTATUS, COMMAND, COMMAND_ERROR, DESCRIPTOR_FLAG, handleOperand, OPCODE } from '@siov/datasheet';
+import type { Descriptor, HandleOperand } from '@siov/datasheet';
 import type { IrqThread } from '@siov/irq';
 import type { DriverParts } from './parts.ts';
 import { freePermittedIrq, requestPermittedIrq } from './permissions.ts';
@@ -61,18 +61,44 @@ export class QueueInterrupt {
     return ok();
   }
 
+  /**
+   * A handle that was revoked, asked for once more. undefined: the queue has none; `EIO`: there is none for it any more, and
+   * it is forgotten. The new one is not used before {@link swap}.
+   */
+  *renew(): Steps<Result<number | undefined, 'EIO'>> {
+    const { permission, handle } = this.#state;
+    if (permission === null || handle === -1) return ok(undefined);
+    const renewed = yield* this.#requestHandle(permission.entry);
+    if (!renewed.ok && this.#state.permission === permission) this.#state.handle = -1;
+    return renewed;
+  }
+
+  swap(handle: number): void {
+    this.#state.handle = handle;
+  }
+
+  /** idxd_int_handle_revoke_drain(): a Drain that interrupts and writes no record, behind all that was submitted with the old handle. */
+  drainDescriptor(): Partial<Descriptor> {
+    const { permission, handle } = this.#state;
+    return { opcode: OPCODE.DRAIN, flags: DESCRIPTOR_FLAG.REQUEST_COMPLETION_INTERRUPT, priv: true, pasid: permission?.pasid ?? 0, interruptHandle: handle };
+  }
+
   /** free_irq(), what the descriptors that are still out need, the handle, the permission. */
   *tearDown(devId: unknown, flush: () => Steps<void>): Steps<void> {
     const { permission, handle } = this.#state;
     if (permission === null) return;
     yield* freePermittedIrq(permission, devId);
     yield* flush();
-    if (this.#parts.capabilities.handles && handle !== -1) {
-      yield* this.#parts.function.polledCommand(COMMAND.RELEASE_INTERRUPT_HANDLE, handleOperand({ index: handle, ims: permission.entry.ims }));
-    }
+    yield* this.releaseHandle(handle);
     yield* this.#parts.permissions.revoke(permission);
     this.#state.permission = null;
     this.#state.handle = -1;
+  }
+
+  /** Release Interrupt Handle, where the device has handles. */
+  *releaseHandle(handle: number): Steps<void> {
+    if (!this.#parts.capabilities.handles || handle === -1) return;
+    yield* this.#parts.function.polledCommand(COMMAND.RELEASE_INTERRUPT_HANDLE, handleOperand({ index: handle, ims: this.ims }));
   }
 
   /** Request Interrupt Handle: the number of the entry where the device has no such command. */

@@ -1,6 +1,6 @@
 // A work queue: enabled, its interrupt set up, descriptors submitted and their records collected (idxd_drv_enable_wq(),
 // idxd_drv_disable_wq() in drivers/dma/idxd/device.c).
-import { fail, Lock, ModelError, ok } from '@siov/base';
+import { describeFailure, fail, Lock, ModelError, ok } from '@siov/base';
 import type { Result, Steps } from '@siov/base';
 import { CMDSTATUS, COMMAND, COMMAND_ERROR, DESCRIPTOR_FLAG, OPCODE, Wqcfg, wqOperand } from '@siov/datasheet';
 import type { CompletionRecord, Descriptor } from '@siov/datasheet';
@@ -156,6 +156,42 @@ export class GuestWorkQueue {
     return this.#lock.with(this.#processes.closeAll());
   }
 
+  /**
+   * idxd_int_handle_revoke() for one queue: a new handle, swapped while nobody submits, and a Drain behind what was submitted
+   * with the old one: its interrupt has the thread submit that once more. Without a new handle the queue is dead.
+   */
+  *renewHandle(): Steps<void> {
+    const renewed = yield* this.#interrupt.renew();
+    if (!renewed.ok) {
+      yield* this.quiesce();
+      yield* this.#descriptors.abortRevoked();
+    } else if (renewed.value !== undefined && renewed.value !== this.handle) yield* this.#lock.with(this.#swapHandle(renewed.value));
+  }
+
+  /** idxd_wq_quiesce(): nothing is submitted any more, until the queue is disabled and enabled again. */
+  quiesce(): Steps<void> {
+    return this.#portal.kill();
+  }
+
+  /** The device is halted: it completes nothing any more. */
+  *abandon(): Steps<void> {
+    yield* this.#portal.kill();
+    yield* this.#descriptors.flush();
+  }
+
+  *#swapHandle(handle: number): Steps<void> {
+    // Disabled meanwhile, the queue has no use for it.
+    if (!this.#state.enabled || this.handle === -1) {
+      yield* this.#interrupt.releaseHandle(handle);
+      return;
+    }
+    yield* this.#portal.pause();
+    this.#interrupt.swap(handle);
+    this.#portal.resume();
+    const drained = yield* this.#portal.submitPast(this.#interrupt.ims, this.#interrupt.drainDescriptor());
+    if (!drained.ok) this.#parts.core.log.warn(`${this.#name}: Failed to submit drain desc: ${describeFailure(drained)}`);
+  }
+
   *#openProcess(mm: object): Steps<Result<ProcessQueue, OpenErrno>> {
     if (!this.#state.enabled || this.#state.type !== 'user') return fail('ENXIO', `${this.#name} is not enabled for processes`);
     return yield* this.#processes.open(mm);
@@ -179,7 +215,7 @@ export class GuestWorkQueue {
     }
     this.#state.type = type;
     this.#state.enabled = true;
-    this.#portal.resume();
+    this.#portal.open();
     return ok();
   }
 

@@ -1,5 +1,5 @@
 // What a VMM needs of the machine around it, and the ways in which it can go about its work.
-import type { StatePort, Steps, Trace } from '@siov/base';
+import type { Lock, StatePort, Steps, Trace } from '@siov/base';
 import type { IrqBypass } from '@siov/vfio';
 import type { PasidTranslation } from './pasid-translation.ts';
 import type { Posting } from './posting.ts';
@@ -18,6 +18,11 @@ export interface VmmPorts {
   readonly bypass?: IrqBypass;
   /** The virtual CPU's posted-interrupt descriptor. With it and `bypass`, interrupts are posted instead of signalled. */
   readonly posting?: Posting;
+  /**
+   * The lock that traps of all virtual CPUs and the main loop do their work under (the BQL of QEMU); a machine with several virtual
+   * CPUs needs it, and its devices share it. Absent: nobody else traps.
+   */
+  readonly bigLock?: Lock;
   /** The virtual CPUs' translation of PASIDs; the machine's devices share it. Absent: one for this device. */
   readonly pasids?: PasidTranslation;
 }

@@ -70,9 +70,14 @@ export class Vectors {
     const signalled = () => [...this.#eventfds.values()].some((each) => each.count > 0);
     for (;;) {
       yield* waitUntil(`eventfds of ${this.#device.name}`, signalled);
-      for (const [vector, eventfd] of this.#eventfds) {
-        if (eventfd.take() > 0) yield* this.table.notify(vector);
-      }
+      const { bigLock } = this.#ports;
+      yield* bigLock === undefined ? this.#dispatch() : bigLock.with(this.#dispatch());
+    }
+  }
+
+  *#dispatch(): Steps<void> {
+    for (const [vector, eventfd] of this.#eventfds) {
+      if (eventfd.take() > 0) yield* this.table.notify(vector);
     }
   }
 

@@ -138,8 +138,9 @@ export class VfioPci {
   /** The vCPU leaves the guest, its host thread does the work, and only then the guest's next instruction runs. */
   *#trap<T>(operation: string, values: TraceValues, body: Steps<T>): Steps<T> {
     yield trap;
-    const { trace } = this.#ports;
-    const result = yield* trace.cross('vmm', operation, values, trace.as(this.#options.trapAgent, body));
+    const { trace, bigLock } = this.#ports;
+    const work = bigLock === undefined ? body : bigLock.with(body);
+    const result = yield* trace.cross('vmm', operation, values, trace.as(this.#options.trapAgent, work));
     yield resume;
     return result;
   }

@@ -154,7 +154,12 @@ export class GuestDriver {
    * idxd_remove() and idxd_shutdown(): queues and device disabled where they are not yet, error interrupts off, the
    * interrupts given back, and the PASID last of all, when no entry holds it any more. `EBUSY`: somebody else's does.
    */
-  *remove(): Steps<Result<void, 'EBUSY' | 'EINVAL'>> {
+  remove(): Steps<Result<void, 'EBUSY' | 'EINVAL'>> {
+    return this.#revocation.with(this.#remove());
+  }
+
+  /** Nobody is about to renew handles: that would wait for commands, and so for an interrupt that is gone. */
+  *#remove(): Steps<Result<void, 'EBUSY' | 'EINVAL'>> {
     for (const queue of this.queues) yield* queue.disable();
     if (this.#state.enabled) yield* this.disable();
     yield* this.function.read(GENSTS);

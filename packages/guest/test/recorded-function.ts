@@ -1,5 +1,5 @@
 // A function that writes down every access to its registers, ends every command at once, and has an interrupt controller.
-import { Executor, fail, ModelClock, noTrace, ok, plainState, RegisterFile } from '@siov/base';
+import { Executor, fail, ModelClock, noTrace, ok, plainState, point, RegisterFile } from '@siov/base';
 import type { AccessPort, AccessSize, StatePort, Steps } from '@siov/base';
 import {
   bar0Windows, CMD, CMDSTATUS, COMMAND, configWindows, DSA_SMALL, ENGCAP, GENCAP, GENSTS, INTCAUSE, layoutOf, MSGCTL, MsixEntry, OFFSETS, PCICMD,
@@ -35,8 +35,14 @@ export interface FunctionOptions {
   readonly queue?: { readonly size: number; readonly threshold?: number };
 }
 
-/** What becomes of a descriptor that reached the function. */
-export type Device = (descriptor: Uint8Array) => void;
+/** What a test can have happen at an access. */
+export interface Hooks {
+  /** What becomes of a descriptor that reached the function. */
+  execute: (descriptor: Uint8Array) => void;
+  handleOffset: number;
+  /** Commands never end. */
+  silent: boolean;
+}
 
 export function makeGuest({ profile = FIXED, mode = { dedicated: 1 }, state = 0, nrIrqs = 64, queue, machineState = plainState }: FunctionOptions = {}) {
   const executor = new Executor();
@@ -60,7 +66,7 @@ export function makeGuest({ profile = FIXED, mode = { dedicated: 1 }, state = 0,
   const errors = new Map<number, number>();
   /** What a shared queue answers to each ENQCMD; true when it has none left. */
   const answers: boolean[] = [];
-  const hooks: { execute: Device; handleOffset: number } = { execute: () => {}, handleOffset: HANDLE_OFFSET };
+  const hooks: Hooks = { execute: () => {}, handleOffset: HANDLE_OFFSET, silent: false };
   const submissions: { offset: number; bytes: Uint8Array }[] = [];
   const hex = (value: number | bigint) => value.toString(16);
   const { table } = profile.msix;
@@ -78,6 +84,7 @@ export function makeGuest({ profile = FIXED, mode = { dedicated: 1 }, state = 0,
     fire(0);
   }
   function* command(value: number): Steps<void> {
+    if (hooks.silent) return;
     const { operand, code, requestInterrupt } = CMD.decode(CMD.image(value));
     const result = code === COMMAND.REQUEST_INTERRUPT_HANDLE ? (operand & 0xffff) + hooks.handleOffset : 0;
     bar0.set(CMDSTATUS, CMDSTATUS.of({ error: errors.get(code) ?? 0, result }));
@@ -132,6 +139,7 @@ export function makeGuest({ profile = FIXED, mode = { dedicated: 1 }, state = 0,
       hooks.execute(bytes);
     },
     *enqueue(offset: number, bytes: Uint8Array): Steps<boolean> {
+      yield point('device', 'ENQCMD');
       const taken = answers.shift() ?? true;
       log.push(`enqueue ${hex(offset)} ${taken ? 'taken' : 'retry'}`);
       if (!taken) return false;

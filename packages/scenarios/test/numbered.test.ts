@@ -1,0 +1,46 @@
+// Each flow's trace has the numbered steps of its description, in order, each by its agent.
+import { describe, expect, test } from 'vitest';
+import type { TraceEvent } from '@siov/base';
+import { HOST_STEPS, MDEV_STEPS, numbered, runHostFlow, runMdevFlow, runVsvmFlow, VSVM_STEPS } from '../src/index.ts';
+import type { FlowOptions, FlowRun, NumberedStep } from '../src/index.ts';
+
+function traced(flow: (options: FlowOptions) => FlowRun, options: FlowOptions = {}): TraceEvent[] {
+  const events: TraceEvent[] = [];
+  flow({ copies: [64], trace: { now: () => 0, sink: (event) => events.push(event) }, ...options });
+  return events;
+}
+
+const FLOWS: readonly [string, (options: FlowOptions) => FlowRun, FlowOptions, readonly NumberedStep[], readonly string[]][] = [
+  ['host', runHostFlow, {}, HOST_STEPS, ['a1', 'a2', 'a6', 'a4', 'a5', 'a7', 'a8', 'a9', 'a11', 'a12']],
+  ['mdev', runMdevFlow, { vmm: 'incremental' }, MDEV_STEPS, ['b1', 'b2', 'b3', 'b4', 'b5', 'b6', 'b7', 'b14', 'b8', 'b9', 'b10', 'b11', 'b13', 'b15', 'b16', 'b17', 'b18', 'b19']],
+  ['mdev-vsvm', runVsvmFlow, {}, VSVM_STEPS, ['d1', 'd2', 'd3', 'd4', 'd5', 'd6', 'd7', 'd8', 'd9', 'd10', 'd12']],
+];
+
+describe.each(FLOWS)('%s', (_name, flow, options, steps, ids) => {
+  test('every step is there, in order, by its agent', () => {
+    const { found, missing } = numbered(traced(flow, options), steps);
+    expect(missing).toBeNull();
+    expect([...new Set(found.map(({ step }) => step.id))]).toEqual(ids);
+  });
+
+  test('and none is found where it is another agent’s, or where it comes earlier', () => {
+    const events = traced(flow, options);
+    const last = steps.at(-1) as NumberedStep;
+    const foreign = [...steps.slice(0, -1), { ...last, crossings: last.crossings.map((each) => ({ ...each, agent: 'nobody' })) }];
+    expect(numbered(events, foreign).missing?.step.id).toBe(last.id);
+    const [first, second, ...rest] = steps as [NumberedStep, NumberedStep, ...NumberedStep[]];
+    expect(numbered(events, [last, first, second, ...rest]).missing?.step.id).toBe(first.id);
+  });
+});
+
+test('R16, R17, R20: nothing of the host’s interrupt exists before the guest’s permission is stored', () => {
+  const events = traced(runVsvmFlow);
+  const stored = events.findIndex(({ operation, values }) => operation === 'register_write' && values['register'] === 'MSIXPERM[1]');
+  const bound = events.findIndex(({ operation }) => operation === 'BIND_GPASID');
+  const first = (to: string, operation: string) => events.findIndex((event) => event.to === to && event.operation === operation && event.agent === 'VC0/host');
+  expect([bound, stored, first('irq', 'msi_domain_alloc_irq'), first('irq', 'request_irq'), first('ims', 'irq_startup')]).toEqual(
+    [bound, stored, first('irq', 'msi_domain_alloc_irq'), first('irq', 'request_irq'), first('ims', 'irq_startup')].toSorted((a, b) => a - b),
+  );
+  // And before the guest itself allocates any interrupt it has bound its PASID.
+  expect(bound).toBeLessThan(events.findIndex((event) => event.agent === 'VC0' && event.operation === 'msi_domain_alloc_irq'));
+});

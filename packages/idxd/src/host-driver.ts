@@ -5,6 +5,8 @@ import type { Result, Steps } from '@siov/base';
 import type { PciDevice } from '@siov/device';
 import { giveUp, setUpFunction } from './function-parts.ts';
 import type { FunctionParts, HostDriverPorts } from './function-parts.ts';
+import { KernelQueue } from './kernel-queue.ts';
+import type { KernelQueueErrno, KernelQueueOptions } from './kernel-queue.ts';
 import { PhysicalFunction } from './physical-function.ts';
 import type { ProbeErrno } from './physical-function.ts';
 import { VirtualDevices } from './virtual-devices.ts';
@@ -16,8 +18,14 @@ export const DEFAULT_QUEUE: WorkQueueConfig = { index: 0, group: 0, engine: 0, s
 export class HostDriver {
   readonly physical: PhysicalFunction;
   readonly mdevs: VirtualDevices;
+  readonly #ports: HostDriverPorts;
+  readonly #parts: FunctionParts;
+  readonly #kernel: { queues: readonly KernelQueue[] };
 
   private constructor(ports: HostDriverPorts, parts: FunctionParts) {
+    this.#ports = ports;
+    this.#parts = parts;
+    this.#kernel = ports.core.ports.state.record<{ queues: readonly KernelQueue[] }>(`${parts.physical.device.name}/kernel-queues`, { queues: [] });
     this.physical = parts.physical;
     this.mdevs = new VirtualDevices(ports, parts);
   }
@@ -35,9 +43,23 @@ export class HostDriver {
     return parts.ok ? ok(new HostDriver(ports, parts.value)) : parts;
   }
 
-  /** Undoes {@link probe}; the virtual devices go first. */
+  /** A queue for the host kernel itself. Errors as {@link KernelQueue.open}. */
+  openKernelQueue(options: KernelQueueOptions): Steps<Result<KernelQueue, KernelQueueErrno>> {
+    const { trace } = this.#ports.core.ports;
+    return trace.cross('idxd', 'open_kernel_queue', { device: this.physical.device.name }, this.#openKernelQueue(options));
+  }
+
+  *#openKernelQueue(options: KernelQueueOptions): Steps<Result<KernelQueue, KernelQueueErrno>> {
+    const opened = yield* KernelQueue.open(this.#ports, this.#parts, options);
+    if (opened.ok) this.#kernel.queues = [...this.#kernel.queues, opened.value];
+    return opened;
+  }
+
+  /** Undoes {@link probe}; the virtual devices go first, then the kernel's queues, the last one first. */
   *remove(): Steps<void> {
     for (const mdev of this.mdevs.children) yield* this.mdevs.remove(mdev);
+    for (const queue of this.#kernel.queues.toReversed()) yield* queue.close();
+    this.#kernel.queues = [];
     yield* giveUp(this.physical);
   }
 }

@@ -88,6 +88,10 @@ export class WorkQueue {
     return this.#claim.owners[0] ?? null;
   }
 
+  get owners(): readonly string[] {
+    return this.#claim.owners;
+  }
+
   /** How many more can have it. */
   get free(): number {
     return (this.shared ? this.threshold : 1) - this.#claim.owners.length;

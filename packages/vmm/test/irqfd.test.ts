@@ -1,34 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { Executor, fail, ModelEventFd, noTrace, point, plainState, recordTrace, runToCompletion } from '@siov/base';
 import type { Steps, TraceEvent } from '@siov/base';
-import { IrqBypass } from '@siov/vfio';
 import { ErrorLog } from '../src/error-log.ts';
 import { KvmIrqfds } from '../src/kvm-irqfds.ts';
+import { kvm, message } from './kvm.ts';
 import { attach, ENABLE, RecordingDevice } from './recording-device.ts';
-
-const message = (data: number, address = 0xfee00000n) => ({ address, data });
-
-/** KVM with a list of what reached the guest, and whether signallers can inject. */
-function kvm(options: { atomic?: boolean } = {}) {
-  const injected: string[] = [];
-  const log = new ErrorLog(plainState, 'vm');
-  const state = { atomic: options.atomic ?? false };
-  const bypass = new IrqBypass(plainState, 'host');
-  const ports = {
-    state: plainState,
-    trace: noTrace,
-    *inject(_address: bigint, data: number): Steps<void> {
-      injected.push(`work ${data}`);
-    },
-    injectInAtomic(_address: bigint, data: number) {
-      if (state.atomic) injected.push(`atomic ${data}`);
-      return state.atomic;
-    },
-    bypass,
-    posting: { descriptor: 0x40n },
-  };
-  return { injected, log, state, bypass, irqfds: new KvmIrqfds(ports, log, 'vm') };
-}
 
 describe('an irqfd', () => {
   test('injects in the context of the signaller where that is possible', () => {
@@ -119,74 +95,6 @@ test('an irqfd is gone only after the injection that was under way', () => {
   work.next();
   expect([wait.done === true || wait.value.ready?.(), done]).toEqual([true, ['injected']]);
   expect(deassign.next().done).toBe(true);
-});
-
-describe('posting', () => {
-  const producer = (token: object, answer: 'ok' | 'ENODEV' = 'ok') => {
-    const posts: string[] = [];
-    return {
-      posts,
-      token,
-      irq: 7,
-      *post(target: { descriptor: bigint; vector: number } | null) {
-        posts.push(target === null ? 'off' : `0x${target.descriptor.toString(16)}:${target.vector}`);
-        return answer === 'ok' ? ({ ok: true, value: undefined } as const) : ({ ok: false, errno: answer, message: 'no' } as const);
-      },
-    };
-  };
-  const connected = (answer: 'ok' | 'ENODEV' = 'ok', first = message(33)) => {
-    const vm = kvm({ atomic: true });
-    const fd = new ModelEventFd(plainState, 'fd');
-    runToCompletion(vm.irqfds.assign(24, fd, first));
-    const irq = producer(fd.context, answer);
-    runToCompletion(vm.bypass.registerProducer(irq));
-    const irqfd = vm.irqfds.find(24) ?? expect.unreachable();
-    return { ...vm, fd, irq, irqfd };
-  };
-
-  test('follows producer and route: on, elsewhere, off while the message cannot be posted, on again, off at the end', () => {
-    const { irq, irqfd, bypass } = connected();
-    expect(irq.posts.splice(0)).toEqual(['0x40:33']);
-    const route = (data: number, address?: bigint) => {
-      runToCompletion(irqfd.route(message(data, address)));
-      return irq.posts.splice(0);
-    };
-    expect(route(34)).toEqual(['0x40:34']);
-    expect(route(34)).toEqual([]);
-    expect([route(34, 0xfee00004n), irqfd.posted]).toEqual([['off'], false]);
-    expect(route(35, 0xfee00004n)).toEqual([]);
-    expect([route(35), irqfd.posted]).toEqual([['0x40:35'], true]);
-    runToCompletion(bypass.unregisterProducer(irq));
-    expect([irq.posts.splice(0), irqfd.posted]).toEqual([['off'], false]);
-    expect(route(36)).toEqual([]);
-  });
-
-  test('ends when the irqfd does', () => {
-    const { irq, irqfds } = connected();
-    irq.posts.length = 0;
-    runToCompletion(irqfds.deassign(24));
-    expect(irq.posts).toEqual(['off']);
-  });
-
-  test('that the host refuses is reported, and the eventfd works all the same', () => {
-    const { irq, irqfd, fd, log, injected, bypass } = connected('ENODEV');
-    expect([irqfd.posted, log.errors]).toEqual([false, ['posting irq 7 to vector 33: -ENODEV: no']]);
-    fd.signal();
-    expect(injected).toEqual(['atomic 33']);
-    irq.posts.length = 0;
-    runToCompletion(bypass.unregisterProducer(irq));
-    expect(irq.posts).toEqual([]);
-  });
-
-  test('of a second consumer of one eventfd, as of another machine, is not done: it is reported', () => {
-    const { bypass, fd, irq } = connected();
-    const log = new ErrorLog(plainState, 'other');
-    const ports = { state: plainState, trace: noTrace, *inject() {}, bypass, posting: { descriptor: 0x80n } };
-    const other = new KvmIrqfds(ports, log, 'other');
-    irq.posts.length = 0;
-    expect(runToCompletion(other.assign(24, fd, message(40))).ok).toBe(true);
-    expect([irq.posts, log.errors.length]).toEqual([[], 1]);
-  });
 });
 
 describe('in a machine', () => {

@@ -4,7 +4,7 @@ import { Executor, ModelEventFd, ok, plainState, recordTrace } from '@siov/base'
 import type { Steps, TraceEvent } from '@siov/base';
 import { bypassToken, IrqBypass } from '@siov/vfio';
 import type { BypassConsumer, IrqSet } from '@siov/vfio';
-import { makeHost } from './host.ts';
+import { intruded, makeHost } from './host.ts';
 
 const TARGET = { descriptor: 0x1000n, vector: 0x41 };
 const fds = (start: number, list: readonly (ModelEventFd | null)[]): IrqSet => ({ index: 2, start, count: list.length, action: 'trigger', data: { kind: 'eventfd', fds: list } });
@@ -85,5 +85,34 @@ describe('bypass producers', () => {
     expect(bypass.producers).toHaveLength(1);
     run(helper.disable());
     expect(bypass.producers).toEqual([]);
+  });
+
+  test('an irqfd that comes or goes between any two steps of a request: connected while both are there, and nothing stays posted', () => {
+    for (const call of ['arm', 're-arm', 'give up'] as const) {
+      for (const comes of [true, false]) {
+        for (let at = 0, more = true; more; at++) {
+          const { helper, run, bypass, fd, irqfd, fire, posted, executor, log } = withBypass();
+          const trigger = fd('1');
+          const consumer = irqfd(trigger);
+          if (call !== 'arm') run(helper.setTrigger(fds(1, [trigger.dup()])));
+          if (!comes) run(bypass.registerConsumer(consumer));
+          more = false;
+          run(intruded(helper.setTrigger(fds(1, [call === 'give up' ? null : trigger.dup()])), (yielded) => {
+            if (yielded !== at) return;
+            more = true;
+            executor.spawn({ name: 'vcpu1', layer: 'vmm' }, comes ? bypass.registerConsumer(consumer) : bypass.unregisterConsumer(consumer));
+            executor.settle();
+          }));
+          executor.settle();
+          const connected = log.filter((each) => each === 'connect').length - log.filter((each) => each !== 'connect').length;
+          const both = bypass.producers.length === 1 && bypass.consumers.length === 1;
+          expect([call, comes, at, connected, bypass.producers.length]).toEqual([call, comes, at, both ? 1 : 0, call === 'give up' ? 0 : 1]);
+          if (call === 'give up') continue;
+          const before = [posted.length, trigger.count] as const;
+          fire(0);
+          expect([call, comes, at, posted.length - before[0], trigger.count - before[1]]).toEqual([call, comes, at, ...(both ? [1, 0] : [0, 1])]);
+        }
+      }
+    }
   });
 });

@@ -1,12 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import fc from 'fast-check';
-import { Executor, fail, ModelClock, ModelEventFd, must, noTrace, ok, plainState, point } from '@siov/base';
+import { Executor, fail, must, noTrace, ok, plainState, point } from '@siov/base';
 import type { Result, Steps } from '@siov/base';
 import { Device } from '@siov/device';
-import { pciVfioDevice, VFIO_PCI_IRQ } from '@siov/vfio';
 import { MdevParent } from '../src/index.ts';
-import type { Mdev, MdevType, TriggerHelper } from '../src/index.ts';
-import { intruded, makeHost } from './host.ts';
+import type { Mdev, MdevType } from '../src/index.ts';
+import { intruded } from './host.ts';
 
 const step = point('register', 'probe');
 
@@ -120,6 +119,12 @@ describe('MdevParent', () => {
     expect([first.ok, results, taken]).toEqual([true, ['EEXIST', 'EEXIST'], [uuid]]);
   });
 
+  test('a type whose devices cannot be opened: ENODEV', () => {
+    const { parent, run } = makeParent();
+    const mdev = must(run(parent.create('test-1wq-v1')), 'creating');
+    expect(run(parent.open(mdev))).toMatchObject({ errno: 'ENODEV' });
+  });
+
   test('any sequence of creations and removals agrees with a list; numbers in use are distinct', () => {
     fc.assert(fc.property(fc.array(fc.record({ remove: fc.boolean(), which: fc.nat(5) }), { maxLength: 40 }), (steps) => {
       const { parent, run, taken } = makeParent(3);
@@ -138,88 +143,5 @@ describe('MdevParent', () => {
       expect(new Set(parent.children.map(({ device }) => device.name)).size).toBe(model.length);
       expect(taken.toSorted()).toEqual(model.map(({ driver }) => driver).toSorted());
     }));
-  });
-});
-
-describe('a device that is open', () => {
-  /** Devices with one emulated vector, whose user is asked through the REQ interrupt. */
-  function openable() {
-    const executor = new Executor();
-    const host = makeHost({ executor });
-    const log: string[] = [];
-    const clock = new ModelClock(plainState);
-    const type: MdevType<TriggerHelper<number>> = {
-      name: 'one',
-      available: () => 1,
-      *probe(device) { yield step; return ok(host.helperOf(device, ['emulated'])); },
-      *remove() { yield step; log.push('removed'); },
-      vfio: (helper) => pciVfioDevice({
-        name: 'one', regions: {}, msixVectors: 1, otherIrqs: helper.irqs,
-        dma: { map: () => ok(), unmap: () => ok(), unmapAll: () => { log.push('unmapped'); } },
-        setMsix: (set) => helper.setTrigger(set),
-        *reset() { yield step; log.push('reset'); },
-        *released() { yield step; },
-      }),
-      request: (helper) => helper.request(),
-    };
-    const parent = new MdevParent({ state: plainState, trace: noTrace, clock }, host.pf, [type]);
-    const mdev = must(host.run(parent.create('one')), 'creating');
-    const open = () => must(host.run(parent.open(mdev)), 'opening');
-    return { ...host, parent, mdev, type, log, clock, open };
-  }
-
-  test('the last close gives up its interrupts, resets it and removes its mappings; closing again does nothing', () => {
-    const { open, run, mdev, log } = openable();
-    const [first, second] = [open(), open()];
-    const fd = new ModelEventFd(plainState, 'fd');
-    run(first.setIrqs({ index: VFIO_PCI_IRQ.MSIX, start: 0, count: 1, action: 'trigger', data: { kind: 'eventfd', fds: [fd] } }));
-    run(first.release());
-    run(first.release());
-    expect([log, mdev.driver.armed]).toEqual([[], 1]);
-    run(second.release());
-    run(second.release());
-    expect([log, mdev.driver.armed, fd.references]).toEqual([['reset', 'unmapped'], 0, 0]);
-  });
-
-  test('who opens while it is closed for the last time waits, and finds it reset', () => {
-    const { open, run, parent, mdev, log, executor } = openable();
-    const first = open();
-    let opened: Result<unknown> | undefined;
-    run(intruded(first.release(), (yielded) => {
-      if (yielded === 1) executor.spawn({ name: 'second', layer: 'user' }, (function* () { opened = yield* parent.open(mdev); log.push('opened'); })());
-      executor.settle();
-    }));
-    executor.settle();
-    expect([log, opened?.ok]).toEqual([['reset', 'unmapped', 'opened'], true]);
-  });
-
-  test('removing it asks the user through REQ, again after 10 s, and waits; meanwhile nobody opens or removes it', () => {
-    const { open, run, parent, mdev, log, clock, executor } = openable();
-    const user = open();
-    const fd = new ModelEventFd(plainState, 'req');
-    expect(user.irqInfo(VFIO_PCI_IRQ.REQ)).toMatchObject({ value: { count: 1 } });
-    run(user.setIrqs({ index: VFIO_PCI_IRQ.REQ, start: 0, count: 1, action: 'trigger', data: { kind: 'eventfd', fds: [fd] } }));
-    let result: Result<void> | undefined;
-    executor.spawn({ name: 'admin', layer: 'user' }, (function* () { result = yield* parent.remove(mdev); })());
-    executor.settle();
-    expect(fd.count).toBe(1);
-    clock.advance(9_999);
-    executor.settle();
-    expect(fd.count).toBe(1);
-    clock.advance(1);
-    executor.settle();
-    expect([fd.count, result, parent.children, log]).toEqual([2, undefined, [mdev], []]);
-    expect(run(parent.open(mdev))).toMatchObject({ errno: 'ENODEV' });
-    expect(run(parent.remove(mdev))).toMatchObject({ errno: 'ENODEV' });
-    run(user.release());
-    executor.settle();
-    expect([result, parent.children, log, fd.references]).toEqual([ok(), [], ['reset', 'unmapped', 'removed'], 0]);
-    expect(run(parent.open(mdev))).toMatchObject({ errno: 'ENODEV' });
-  });
-
-  test('a type whose devices cannot be opened: ENODEV', () => {
-    const { parent, run } = makeParent();
-    const mdev = must(run(parent.create('test-1wq-v1')), 'creating');
-    expect(run(parent.open(mdev))).toMatchObject({ errno: 'ENODEV' });
   });
 });

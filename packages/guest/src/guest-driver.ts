@@ -1,6 +1,6 @@
 // The driver of a function, on a host and in a guest alike (R19): probe, enabling the device, removal
 // (drivers/dma/idxd/init.c, device.c). What it does is what the stock driver does there, access by access.
-import { describeFailure, fail, Lock, ok } from '@siov/base';
+import { describeFailure, fail, ok } from '@siov/base';
 import type { Result, Steps } from '@siov/base';
 import { CMDSTATUS, COMMAND, COMMAND_ERROR, DEVICE_STATE, GENCFG, GENCTRL, GENSTS, PCICMD, VERSION } from '@siov/datasheet';
 import { readRegister, writeRegister } from '@siov/device';
@@ -8,8 +8,9 @@ import type { PciDevice } from '@siov/device';
 import { freeIrq, pciAllocIrqVectors, requestThreadedIrq } from '@siov/irq';
 import type { IrqCore, IrqDomain, IrqReturn, MsiAllocInfo, MsixErrno, MsixVectors } from '@siov/irq';
 import { readCapabilities } from './capabilities.ts';
-import type { Capabilities } from './capabilities.ts';
-import { readConfiguration } from './fixed-configuration.ts';
+import { findConfiguration } from './configuration.ts';
+import type { Configuration } from './configuration.ts';
+import { DeviceEvents } from './device-events.ts';
 import type { DmaMemory } from './dma-memory.ts';
 import { GuestFunction } from './function.ts';
 import { miscInterrupt } from './misc-interrupt.ts';
@@ -18,8 +19,7 @@ import type { DevicePasids, PasidBinding } from './pasids.ts';
 import { msixPermissions } from './permission-backends.ts';
 import { Permissions } from './permissions.ts';
 import type { PermissionBackend } from './permissions.ts';
-import { checkConfig, settingsOf } from './queue-config.ts';
-import type { DeviceConfig, EngineConfig, QueueConfig, QueueSettings } from './queue-config.ts';
+import type { EngineConfig, QueueConfig } from './queue-config.ts';
 import { GuestWorkQueue } from './work-queue.ts';
 import { writeConfiguration } from './write-configuration.ts';
 
@@ -38,20 +38,13 @@ export interface GuestDriverOptions {
   readonly engines?: readonly EngineConfig[];
 }
 
-/** How its queues are configured; `own`: by the driver. */
-interface Configuration {
-  readonly own: DeviceConfig | null;
-  readonly settings: readonly QueueSettings[];
-}
-
 export class GuestDriver {
   readonly function: GuestFunction;
   readonly queues: readonly GuestWorkQueue[];
   readonly #parts: DriverParts;
   readonly #configuration: Configuration;
   readonly #vectors: MsixVectors;
-  /** Revocations are dealt with one after the other. */
-  readonly #revocation: Lock;
+  readonly #events: DeviceEvents;
   readonly #state: { enabled: boolean };
 
   private constructor(parts: DriverParts, configuration: Configuration, vectors: MsixVectors) {
@@ -60,10 +53,10 @@ export class GuestDriver {
     this.#configuration = configuration;
     this.#vectors = vectors;
     this.#state = parts.core.ports.state.record(`guest/${parts.device.name}/driver`, { enabled: false });
-    this.#revocation = new Lock(parts.core.ports.state, `guest/${parts.device.name}/revocation`);
     const { own, settings } = configuration;
     const usable = (index: number) => !parts.capabilities.configurable || own?.queues.some((each) => each.index === index) === true;
     this.queues = settings.map((each) => new GuestWorkQueue({ ...parts, configure: () => this.#configure(), usable }, each));
+    this.#events = new DeviceEvents(parts, this.queues);
   }
 
   /**
@@ -155,10 +148,9 @@ export class GuestDriver {
    * interrupts given back, and the PASID last of all, when no entry holds it any more. `EBUSY`: somebody else's does.
    */
   remove(): Steps<Result<void, 'EBUSY' | 'EINVAL'>> {
-    return this.#revocation.with(this.#remove());
+    return this.#events.revocation.with(this.#remove());
   }
 
-  /** Nobody is about to renew handles: that would wait for commands, and so for an interrupt that is gone. */
   *#remove(): Steps<Result<void, 'EBUSY' | 'EINVAL'>> {
     for (const queue of this.queues) yield* queue.disable();
     if (this.#state.enabled) yield* this.disable();
@@ -179,40 +171,7 @@ export class GuestDriver {
   }
 
   #miscThread(): Steps<IrqReturn> {
-    const { core, device } = this.#parts;
-    const actions = {
-      halted: (resetType: number) => this.#halted(resetType),
-      handlesRevoked: () => this.#handlesRevoked(),
-      unexpected: (bits: number) => core.log.warn(`${device.name}: Unexpected interrupt cause bits set: 0x${bits.toString(16)}`),
-    };
-    return core.ports.trace.cross('guest', 'misc_thread', {}, miscInterrupt(this.function, actions));
-  }
-
-  /** idxd_halt(), without what follows in the kernel: the device is left alone, and what waits for it goes on. */
-  *#halted(resetType: number): Steps<void> {
-    const { core, device } = this.#parts;
-    core.log.warn(`${device.name}: Device is HALTED! Reset type ${resetType}`);
-    this.function.halt();
-    for (const queue of this.queues) yield* queue.abandon();
-  }
-
-  /** By a worker; without memory for one no queue takes descriptors any more. */
-  *#handlesRevoked(): Steps<void> {
-    const { core, device, capabilities } = this.#parts;
-    if (!capabilities.handles) {
-      core.log.warn(`${device.name}: Request int handle revoked, but the device has no handles`);
-      return;
-    }
-    if (core.ports.state.grant('idxd_revoke')) {
-      core.ports.spawn({ name: `${core.options.name} kworker/${device.name}-revoke`, layer: 'guest' }, this.#revocation.with(this.#renewHandles()));
-      return;
-    }
-    core.log.warn(`${device.name}: Failed to allocate work for int handle revoke`);
-    for (const queue of this.queues) yield* queue.quiesce();
-  }
-
-  *#renewHandles(): Steps<void> {
-    for (const queue of this.queues) yield* queue.renewHandle();
+    return this.#parts.core.ports.trace.cross('guest', 'misc_thread', {}, miscInterrupt(this.function, this.#events));
   }
 
   *#configure(): Steps<void> {
@@ -230,23 +189,6 @@ function* bindSystemPasid(core: IrqCore, device: PciDevice, function_: GuestFunc
   }
   yield* enableUserInterrupts(function_);
   return bound.value;
-}
-
-/** From what the host has fixed, or from what the caller asks for. */
-function* findConfiguration(
-  function_: GuestFunction,
-  capabilities: Capabilities,
-  { pasids, queues, engines }: { readonly pasids: boolean; readonly queues?: readonly QueueConfig[] | undefined; readonly engines?: readonly EngineConfig[] | undefined },
-): Steps<Result<Configuration, 'EOPNOTSUPP' | 'EINVAL' | 'EPERM'>> {
-  if (!capabilities.configurable) {
-    if (queues !== undefined) return fail('EPERM', `${function_.name}: its queues are configured by its host`);
-    const settings = yield* readConfiguration(function_, capabilities, { pasids });
-    return settings.ok ? ok({ own: null, settings: settings.value }) : settings;
-  }
-  const checked = queues === undefined ? ok(null) : checkConfig(capabilities, queues, engines);
-  if (!checked.ok) return checked;
-  const own = checked.value;
-  return ok({ own, settings: Array.from({ length: capabilities.wqs }, (_, index) => settingsOf(own, index)) });
 }
 
 /** idxd_set_user_intr(). */

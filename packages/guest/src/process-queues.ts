@@ -1,13 +1,14 @@
 // Queues for processes: each opens the queue, has its address space bound, and submits under its own PASID with a user's
-// rights (drivers/dma/idxd/cdev.c; idxd_wq_set_pasid() and idxd_wq_disable_pasid() in device.c).
+// rights (drivers/dma/idxd/cdev.c).
 import { fail, ok, point } from '@siov/base';
 import type { Lock, Memory, Result, Steps } from '@siov/base';
-import { CMDSTATUS, COMMAND, COMMAND_ERROR, COMPLETION_RECORD_SIZE, decodeCompletionRecord, Wqcfg, wqOperand } from '@siov/datasheet';
+import { COMMAND, COMPLETION_RECORD_SIZE, decodeCompletionRecord } from '@siov/datasheet';
 import type { CompletionRecord, Descriptor } from '@siov/datasheet';
 import type { DriverParts } from './parts.ts';
 import type { PasidBinding, PasidErrno } from './pasids.ts';
 import type { QueuePortal, SubmitErrno } from './portal.ts';
 import type { QueueSettings } from './queue-config.ts';
+import type { QueuePasid } from './queue-pasid.ts';
 
 export type OpenErrno = 'EBUSY' | 'EIO' | PasidErrno;
 
@@ -58,8 +59,7 @@ export interface OpenedQueue {
   readonly portal: QueuePortal;
   /** wq_lock: {@link ProcessQueues.open} and {@link ProcessQueues.closeAll} are called with it held. */
   readonly lock: Lock;
-  /** Told of the PASID in WQCFG; -1: PASID enable is off. */
-  pasidChanged(pasid: number): void;
+  readonly pasid: QueuePasid;
 }
 
 export class ProcessQueues {
@@ -84,7 +84,7 @@ export class ProcessQueues {
     if (dedicated && [...this.#open.values()].some(({ live }) => live)) return fail('EBUSY', `${this.#name} is dedicated, and is open`);
     const bound = yield* pasids.bindProcess(mm);
     if (!bound.ok) return bound;
-    const given = dedicated ? yield* this.#setPasid(bound.value.pasid) : ok();
+    const given = dedicated ? yield* this.#queue.pasid.change(bound.value.pasid) : ok();
     if (!given.ok) {
       yield* pasids.unbind(bound.value);
       return given;
@@ -107,7 +107,7 @@ export class ProcessQueues {
     const open = this.#open.get(process);
     if (open === undefined) return fail('EINVAL', `${this.#name} is closed to PASID ${process.pasid} already`);
     this.#open.set(process, { live: false });
-    if (open.live) yield* this.#queue.settings.dedicated ? this.#setPasid(null) : this.#parts.function.command(COMMAND.DRAIN_PASID, process.pasid);
+    if (open.live) yield* this.#queue.settings.dedicated ? this.#queue.pasid.change(null) : this.#parts.function.command(COMMAND.DRAIN_PASID, process.pasid);
     const { pasids } = this.#parts;
     const unbound = pasids === null ? ok() : yield* pasids.unbind(process.binding);
     if (unbound.ok) this.#open.delete(process);
@@ -127,22 +127,5 @@ export class ProcessQueues {
       if (result.ok) result = closed;
     }
     return result;
-  }
-
-  /** With the queue disabled, which drains it: only then WQCFG takes a PASID. Disable, not reset: that would clear the mode. */
-  *#setPasid(pasid: number | null): Steps<Result<void, 'EIO'>> {
-    const { function: function_, capabilities } = this.#parts;
-    const { index } = this.#queue.settings;
-    const operand = wqOperand([index]);
-    yield* function_.command(COMMAND.DISABLE_WQ, operand.ok ? operand.value : 0);
-    const wqcfg = capabilities.wqcfg + index * capabilities.wqcfgSize;
-    const mode = yield* function_.read(Wqcfg.Mode, wqcfg);
-    yield* function_.write(Wqcfg.Mode, Wqcfg.Mode.pasid.set(Wqcfg.Mode.pasidEnable.set(mode, pasid === null ? 0 : 1), pasid ?? 0), wqcfg);
-    this.#queue.pasidChanged(pasid ?? -1);
-    const error = CMDSTATUS.error.get(yield* function_.command(COMMAND.ENABLE_WQ, index));
-    if (error === COMMAND_ERROR.SUCCESS) return ok();
-    // As it was: enabled for nobody.
-    if (pasid !== null) yield* this.#setPasid(null);
-    return fail('EIO', `${this.#name}: Enable WQ for PASID ${pasid}: error 0x${error.toString(16)}`);
   }
 }

@@ -2,7 +2,7 @@
 // idxd_drv_disable_wq() in drivers/dma/idxd/device.c).
 import { describeFailure, fail, Lock, ModelError, ok } from '@siov/base';
 import type { Result, Steps } from '@siov/base';
-import { CMDSTATUS, COMMAND, COMMAND_ERROR, DESCRIPTOR_FLAG, OPCODE, Wqcfg, wqOperand } from '@siov/datasheet';
+import { CMDSTATUS, COMMAND, COMMAND_ERROR, DESCRIPTOR_FLAG, OPCODE, wqOperand } from '@siov/datasheet';
 import type { CompletionRecord, Descriptor } from '@siov/datasheet';
 import type { IrqReturn } from '@siov/irq';
 import { runBatch } from './batch.ts';
@@ -17,6 +17,8 @@ import type { OpenErrno, ProcessQueue } from './process-queues.ts';
 import type { QueueSettings } from './queue-config.ts';
 import { QueueInterrupt } from './queue-interrupt.ts';
 import type { QueueInterruptErrno } from './queue-interrupt.ts';
+import { QueuePasid } from './queue-pasid.ts';
+import type { ModeBefore } from './queue-pasid.ts';
 
 /** Who submits: the kernel, which takes completion interrupts, or processes, each under its PASID. */
 export type QueueType = 'kernel' | 'user';
@@ -30,8 +32,6 @@ const FLAGS = COMPLETION_RECORD_ADDRESS_VALID | REQUEST_COMPLETION_RECORD | REQU
 interface QueueState {
   enabled: boolean;
   type: QueueType;
-  /** In WQCFG; -1: PASID enable is off. */
-  pasid: number;
   /** Completion interrupts taken. */
   interrupts: number;
 }
@@ -50,6 +50,7 @@ export class GuestWorkQueue {
   readonly #parts: QueueParts;
   readonly #interrupt: QueueInterrupt;
   readonly #portal: QueuePortal;
+  readonly #pasid: QueuePasid;
   readonly #descriptors: QueueDescriptors;
   readonly #processes: ProcessQueues;
   /** wq_lock */
@@ -66,9 +67,10 @@ export class GuestWorkQueue {
     this.#portal = new QueuePortal(state, parts.device, settings);
     const count = settings.dedicated ? settings.size : settings.threshold;
     this.#descriptors = new QueueDescriptors(parts, settings.index, { count, portal: this.#portal, interrupt: this.#interrupt });
+    this.#pasid = new QueuePasid(parts, settings.index);
     this.#lock = new Lock(state, name);
-    this.#state = state.record<QueueState>(name, { enabled: false, type: 'kernel', pasid: -1, interrupts: 0 });
-    this.#processes = new ProcessQueues(parts, { settings, portal: this.#portal, lock: this.#lock, pasidChanged: (pasid) => (this.#state.pasid = pasid) });
+    this.#state = state.record<QueueState>(name, { enabled: false, type: 'kernel', interrupts: 0 });
+    this.#processes = new ProcessQueues(parts, { settings, portal: this.#portal, lock: this.#lock, pasid: this.#pasid });
   }
 
   /** Completion interrupts taken since the driver was loaded. */
@@ -87,7 +89,7 @@ export class GuestWorkQueue {
 
   /** PASID in WQCFG; null: PASID enable is off. */
   get pasid(): number | null {
-    return this.#state.pasid === -1 ? null : this.#state.pasid;
+    return this.#pasid.value;
   }
 
   /**
@@ -204,13 +206,13 @@ export class GuestWorkQueue {
     yield* this.#parts.configure();
     const error = CMDSTATUS.error.get(yield* this.#parts.function.command(COMMAND.ENABLE_WQ, this.index));
     if (error !== COMMAND_ERROR.SUCCESS && error !== COMMAND_ERROR.WQ_NOT_DISABLED) {
-      yield* this.#restoreMode(before);
+      yield* this.#pasid.restore(before);
       return fail('EIO', `${this.#name}: Enable WQ: error 0x${error.toString(16)}`);
     }
     const ready: Result<void, QueueErrno> = type === 'kernel' ? yield* this.#setUpKernel() : ok();
     if (!ready.ok) {
       yield* this.#reset();
-      yield* this.#restoreMode(before);
+      yield* this.#pasid.restore(before);
       return ready;
     }
     this.#state.type = type;
@@ -237,7 +239,7 @@ export class GuestWorkQueue {
     yield* this.#interrupt.tearDown(this, () => this.#descriptors.flush());
     this.#descriptors.tearDown();
     yield* this.#reset();
-    this.#state.pasid = -1;
+    this.#pasid.forget();
   }
 
   /** The rules of idxd_drv_enable_wq() and idxd_user_drv_probe(). */
@@ -252,24 +254,13 @@ export class GuestWorkQueue {
   }
 
   /**
-   * __idxd_wq_set_pasid_locked(): of a dedicated queue the kernel's PASID, of a shared one none, as its descriptors bring
-   * theirs; of a dedicated queue for a process nothing before the process opens it. Returns the register as it was.
+   * What WQCFG says before the queue is enabled: of a dedicated queue the kernel's PASID, of a shared one none, as its
+   * descriptors bring theirs; of a dedicated queue for a process nothing before the process opens it.
    */
-  *#setPasid(type: QueueType): Steps<typeof Wqcfg.Mode.reset | null> {
+  *#setPasid(type: QueueType): Steps<ModeBefore | null> {
     const { systemPasid } = this.#parts;
-    if (this.settings.dedicated && (type === 'user' || systemPasid === null)) return null;
-    const pasid = this.settings.dedicated ? (systemPasid?.pasid ?? 0) : 0;
-    const before = yield* this.#parts.function.read(Wqcfg.Mode, this.#wqcfg);
-    yield* this.#parts.function.write(Wqcfg.Mode, Wqcfg.Mode.pasid.set(Wqcfg.Mode.pasidEnable.set(before, 1), pasid), this.#wqcfg);
-    this.#state.pasid = pasid;
-    return before;
-  }
-
-  /** After a failure; null: nothing was changed. */
-  *#restoreMode(before: typeof Wqcfg.Mode.reset | null): Steps<void> {
-    if (before === null) return;
-    yield* this.#parts.function.write(Wqcfg.Mode, before, this.#wqcfg);
-    this.#state.pasid = -1;
+    if (!this.settings.dedicated) return yield* this.#pasid.set(0);
+    return type === 'user' || systemPasid === null ? null : yield* this.#pasid.set(systemPasid.pasid);
   }
 
   /** __get_desc(): descriptors carry the kernel's PASID, which counts in shared queues. */
@@ -293,11 +284,6 @@ export class GuestWorkQueue {
 
   get #name(): string {
     return `${this.#parts.device.name}, work queue ${this.index}`;
-  }
-
-  /** Bytes from BAR0's start to the queue's WQCFG. */
-  get #wqcfg(): number {
-    return this.#parts.capabilities.wqcfg + this.index * this.#parts.capabilities.wqcfgSize;
   }
 
   #operand(): number {

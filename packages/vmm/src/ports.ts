@@ -16,8 +16,8 @@ export interface VmmPorts {
   injectInAtomic?(address: bigint, data: number): boolean;
   /** Where irqfds find the interrupts that signal their eventfds. One for a host. */
   readonly bypass?: IrqBypass;
-  /** The virtual CPU's posted-interrupt descriptor. With it and `bypass`, interrupts are posted instead of signalled. */
-  readonly posting?: Posting;
+  /** The virtual CPU's posted-interrupt descriptor, or those of several. With it and `bypass`, interrupts are posted instead of signalled. */
+  readonly posting?: Posting | readonly Posting[];
   /**
    * The lock that traps of all virtual CPUs and the main loop do their work under (the BQL of QEMU); a machine with several virtual
    * CPUs needs it, and its devices share it. Absent: nobody else traps.
@@ -41,8 +41,8 @@ export interface VmmPorts {
 export type VmmPolicy = 'incremental' | 'highest-unmasked' | 'all-at-enable' | 'dynamic';
 
 export interface VmmOptions {
-  /** The host's name of the vCPU thread in a trap. */
-  readonly trapAgent: string;
+  /** The host's name of the vCPU thread in a trap; where several virtual CPUs trap, of the one that does now. */
+  readonly trapAgent: string | (() => string);
   /** `dynamic` when absent. */
   readonly policy?: VmmPolicy;
   /**

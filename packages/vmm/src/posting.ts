@@ -6,7 +6,7 @@ import type { PostedTarget } from '@siov/vfio';
 export interface Posting {
   /** Physical address of its posted-interrupt descriptor. */
   readonly descriptor: bigint;
-  /** Its APIC id in the guest's messages, 0 when absent: a message to another one is not posted. */
+  /** Its APIC id in the guest's messages, 0 when absent. */
   readonly apicId?: number;
 }
 
@@ -31,10 +31,10 @@ const AddressLo = register('MSI address low', { offset: 0, source: 'Intel SDM vo
 const Data = register('MSI data', { offset: 8, source: 'Intel SDM vol. 3, 11.11.2' }, { vector: bits(7, 0), deliveryMode: bits(10, 8) });
 
 /**
- * Where `message` is posted to; null: the host has to deliver it. Posted are fixed interrupts to one CPU by its physical id.
+ * Where `message` is posted to; null: the host has to deliver it. Posted are fixed interrupts to one of `cpus` by its physical id.
  * KVM also looks up logical destinations and posts lowest-priority interrupts; here the host delivers those.
  */
-export function postedTarget({ address, data }: Message, { descriptor, apicId = 0 }: Posting): PostedTarget | null {
+export function postedTarget({ address, data }: Message, cpus: Posting | readonly Posting[]): PostedTarget | null {
   const low = AddressLo.image(Number(address & 0xffffffffn));
   const image = Data.image(data);
   const plain = address >> 32n === 0n && AddressLo.base.get(low) === MSI_ADDRESS_BASE && AddressLo.remappable.get(low) === 0;
@@ -42,5 +42,6 @@ export function postedTarget({ address, data }: Message, { descriptor, apicId = 
   if (!plain || !physical || Data.deliveryMode.get(image) !== FIXED) return null;
   const destination = AddressLo.destination.get(low);
   const id = (AddressLo.extendedDestination.get(low) << 8) | destination;
-  return destination === BROADCAST || id !== apicId ? null : { descriptor, vector: Data.vector.get(image) };
+  const cpu = [cpus].flat().find(({ apicId = 0 }) => apicId === id);
+  return cpu === undefined || destination === BROADCAST ? null : { descriptor: cpu.descriptor, vector: Data.vector.get(image) };
 }

@@ -139,8 +139,9 @@ export class VfioPci {
   *#trap<T>(operation: string, values: TraceValues, body: Steps<T>): Steps<T> {
     yield trap;
     const { trace, bigLock } = this.#ports;
+    const { trapAgent } = this.#options;
     const work = bigLock === undefined ? body : bigLock.with(body);
-    const result = yield* trace.cross('vmm', operation, values, trace.as(this.#options.trapAgent, work));
+    const result = yield* trace.cross('vmm', operation, values, trace.as(typeof trapAgent === 'string' ? trapAgent : trapAgent(), work));
     yield resume;
     return result;
   }

@@ -25,6 +25,12 @@ test.each([
   expect(postedTarget({ address, data }, posting)).toBeNull();
 });
 
+test('of several virtual CPUs the one with that id gets it', () => {
+  const cpus = [{ descriptor: 0x40n }, { descriptor: 0x80n, apicId: 1 }];
+  const descriptors = [0, 1, 2].map((id) => postedTarget({ address: 0xfee00000n | (BigInt(id) << 12n), data: 0x21 }, cpus)?.descriptor);
+  expect(descriptors).toEqual([0x40n, 0x80n, undefined]);
+});
+
 test('APIC id 255 as a physical destination is all CPUs, whoever has that id', () => {
   expect(postedTarget({ address: 0xfeeff000n, data: 0x21 }, { ...posting, apicId: 0xff })).toBeNull();
 });

@@ -241,6 +241,20 @@ test('a trap is recorded as the guest’s crossing into vmm, and what it does in
   expect(vcpu).toEqual({ name: 'VC0', layer: 'guest' });
 });
 
+test('where several virtual CPUs trap, each does it as its own host thread', () => {
+  const executor = new Executor();
+  const agents: string[] = [];
+  const trace = recordTrace(executor, () => 0, () => {});
+  const device = new RecordingDevice(1);
+  const inner = device.regionRead.bind(device);
+  device.regionRead = (index, offset, into) => (agents.push(executor.current.name), inner(index, offset, into));
+  const options = { trapAgent: () => `${executor.current.name}/host` };
+  const realized = executor.run({ name: 'QM', layer: 'vmm' }, VfioPci.realize({ state: plainState, trace, *inject() {} }, options, device));
+  if (!realized.ok) throw new ModelError(realized.message);
+  for (const name of ['VC0', 'VC1']) executor.run({ name, layer: 'guest' }, realized.value.region(VFIO_PCI_REGION.BAR0).read(0, 4));
+  expect(agents).toEqual(['QM', 'VC0/host', 'VC1/host']);
+});
+
 // The same against the device: events, masks and control in any order. What the guest must get follows from what the
 // device could signal (armed since the last unmask) and from how often the main loop has looked.
 type Operation = readonly ['control', boolean, boolean] | readonly ['mask', number, 0 | 1] | readonly ['fire', number] | readonly ['settle'];

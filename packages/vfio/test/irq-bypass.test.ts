@@ -63,19 +63,37 @@ describe('IrqBypass', () => {
     expect([[bypass.producers, bypass.consumers], log]).toEqual([before, ['+7:33']]);
   });
 
-  test('while one side is being connected the other cannot go', () => {
-    const { bypass, log, connected, producer, consumer } = sides();
-    const [p, c] = [producer(33, bypass), consumer(7, bypass)];
-    const executor = new Executor();
-    runToCompletion(bypass.registerConsumer(c));
-    const steps = bypass.registerProducer(p);
-    for (let taken = 0; taken < 2; taken++) steps.next();
-    expect(log).toEqual([]);
-    executor.spawn({ name: 'kvm', layer: 'vmm' }, bypass.unregisterConsumer(c));
-    executor.settle();
-    executor.run({ name: 'vfio', layer: 'vfio' }, steps);
-    executor.settle();
-    expect([log, connected.size, bypass.consumers]).toEqual([['+7:33', '-7:33'], 0, []]);
+  test('a side that comes or goes between any two steps of the other: connected while both are there', () => {
+    const calls = ['producer comes', 'producer goes', 'consumer comes', 'consumer goes'] as const;
+    for (const first of calls) {
+      for (const second of calls.filter((each) => each.slice(0, 8) !== first.slice(0, 8))) {
+        for (let at = 0, more = true; more; at++) {
+          const { bypass, connected, producer, consumer } = sides();
+          const executor = new Executor();
+          const [p, c] = [producer(33, bypass), consumer(7, bypass)];
+          const does = { 'producer comes': () => bypass.registerProducer(p), 'producer goes': () => bypass.unregisterProducer(p), 'consumer comes': () => bypass.registerConsumer(c), 'consumer goes': () => bypass.unregisterConsumer(c) };
+          for (const call of [first, second]) if (call.endsWith('goes')) runToCompletion(call.startsWith('p') ? bypass.registerProducer(p) : bypass.registerConsumer(c));
+          const steps: Steps<unknown> = does[first]();
+          more = false;
+          executor.run({ name: 'vfio', layer: 'vfio' }, (function* () {
+            for (let taken = 0; ; taken++) {
+              const next = steps.next();
+              if (next.done) return;
+              if (taken === at) {
+                more = true;
+                executor.spawn({ name: 'kvm', layer: 'vmm' }, does[second]());
+                executor.settle();
+              }
+              yield next.value;
+            }
+          })());
+          executor.settle();
+          const both = bypass.producers.length + bypass.consumers.length === 2;
+          expect([first, second, at, connected.size]).toEqual([first, second, at, both ? 1 : 0]);
+          if (more) expect([first, second, at, both]).toEqual([first, second, at, first.endsWith('comes') && second.endsWith('comes')]);
+        }
+      }
+    }
   });
 
   test('whatever comes and goes, exactly the pairs of registered sides are connected', () => {

@@ -4,6 +4,7 @@ export { type Located, locate } from './assets/locate.ts';
 export { type ProvisionEvent, type ProvisionOptions, provision } from './assets/provision.ts';
 export { GuestError, type GuestErrorCode } from './errors.ts';
 export type { BootOptions } from './guest/boot-options.ts';
+export { VIOMMU_DEVICE, VIOMMU_KERNEL_ARGS } from './guest/command-line.ts';
 export { type CommandResult, Guest, type ModuleImage } from './guest/guest.ts';
 export type { GuestFile } from './image/initramfs.ts';
 export { buildTestModules, type TestModuleName, type TestModules } from './test-modules/build.ts';

@@ -41,7 +41,7 @@ describe('qemuArguments', () => {
 
   test.each([
     [true, 'intel-iommu,intremap=on,caching-mode=on', /\bintel_iommu=on\b(?!,)/],
-    ['pasid', 'intel-iommu,intremap=on,caching-mode=on,scalable-mode=on,svm=on,device-iotlb=on,pasid-bits=20', /\bintel_iommu=on,sm_on iommu=pt\b/],
+    ['pasid', 'intel-iommu,intremap=on,caching-mode=on,scalable-mode=on,fsts=on,svm=on,device-iotlb=on,pasid-bits=20', /\bintel_iommu=on,sm_on iommu=pt\b/],
   ] as const)('an IOMMU (%s) comes before the devices behind it, and the kernel is told', (viommu, device, words) => {
     const args = qemuArguments({ assets, viommu });
     expect(after(args, '-device')[0]).toBe(device);

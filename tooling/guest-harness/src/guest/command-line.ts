@@ -7,8 +7,11 @@ import { vfioUserSockets } from './boot-options.ts';
 export const AGENT_FD = 3;
 export const INITRD_FD = 4;
 
-/** Without device-iotlb the IOMMU offers no ATS, without svm no PASIDs. */
-const PASID_OPTIONS = ',scalable-mode=on,svm=on,device-iotlb=on,pasid-bits=20';
+const VIOMMU = 'intel-iommu,intremap=on,caching-mode=on';
+/** QEMU's IOMMU with PASIDs. It wants first-stage translation (fsts) for svm. Without device-iotlb it offers no ATS. */
+export const VIOMMU_DEVICE = `${VIOMMU},scalable-mode=on,fsts=on,svm=on,device-iotlb=on,pasid-bits=20`;
+/** What a kernel behind it needs: scalable mode, and DMA that passes through, since QEMU forwards no first-stage mapping. */
+export const VIOMMU_KERNEL_ARGS = 'intel_iommu=on,sm_on iommu=pt';
 
 /** All arguments of QEMU for these options. */
 export function qemuArguments(options: BootOptions): string[] {
@@ -22,7 +25,7 @@ export function qemuArguments(options: BootOptions): string[] {
     ['-M', 'q35,memory-backend=m,hpet=off,sata=off,smbus=off,usb=off,i8042=off,vmport=off'],
     ['-chardev', 'stdio,id=console,signal=off', '-serial', 'chardev:console'],
     // The IOMMU must exist before the devices behind it; without caching mode vfio refuses to work.
-    viommu === false ? [] : ['-device', `intel-iommu,intremap=on,caching-mode=on${viommu === 'pasid' ? PASID_OPTIONS : ''}`],
+    viommu === false ? [] : ['-device', viommu === 'pasid' ? VIOMMU_DEVICE : VIOMMU],
     ['-chardev', `socket,id=agent,fd=${AGENT_FD}`, '-device', 'virtio-serial-pci'],
     ['-device', `virtserialport,chardev=agent,name=${AGENT_PORT}`],
     vfioUserSockets(options).flatMap(vfioUserDevice),
@@ -45,7 +48,8 @@ function kernelCommandLine({ viommu = false, verbose = false, kernelArgs = [] }:
     'rodata=off', // saves a walk over all page tables, a third of the boot
     'cryptomgr.notests=1',
     'spectre_v2=off', // else each test module draws an error line about its compiler
-    ...(viommu === false ? [] : [viommu === 'pasid' ? 'intel_iommu=on,sm_on iommu=pt' : 'intel_iommu=on']),
+    // The kernel counts ticks against a delay before it trusts remapped interrupts, and panics; a busy machine is late with them.
+    ...(viommu === false ? [] : ['no_timer_check', viommu === 'pasid' ? VIOMMU_KERNEL_ARGS : 'intel_iommu=on']),
     ...kernelArgs,
   ].join(' ');
 }

@@ -6,6 +6,7 @@ export { mediatedDevice, mediatedDevices, mostMediatedDevices } from './mediated
 export type { PhysicalDevice } from './physical.ts';
 export { physicalDevice } from './physical.ts';
 export { aliasPasids } from './alias-pasids.ts';
+export { asConfigurable } from './as-configurable.ts';
 export { combineWrites } from './write-combining.ts';
 export type { GuestFunctionView, GuestMachineOptions } from './guest-machine.ts';
 export { GuestMachine, guestMachine } from './guest-machine.ts';

@@ -1,8 +1,8 @@
 // The devices guests get by default: each one work queue of the function, composed by the host driver (docs/chain.md).
 import { ModelError, must } from '@siov/base';
 import { DSA_SPR, layoutOf } from '@siov/datasheet';
-import type { DsaProfile } from '@siov/datasheet';
-import { DEFAULT_QUEUE, HostDriver, MDEV_TYPE } from '@siov/idxd';
+import type { DsaLayout, DsaProfile } from '@siov/datasheet';
+import { DEFAULT_QUEUE, HostDriver, MDEV_TYPE, virtualProfile } from '@siov/idxd';
 import type { VirtualDevice, WorkQueueConfig } from '@siov/idxd';
 import { tracedDevice } from '@siov/vfio';
 import type { VfioDevice } from '@siov/vfio';
@@ -14,6 +14,8 @@ export interface Mediated {
   readonly virtual: VirtualDevice;
   /** What VMMs use, with each call a crossing into layer `vfio`. */
   readonly vfio: VfioDevice;
+  /** Where the tables of its BAR0 are. */
+  readonly layout: DsaLayout;
 }
 
 export interface MediatedDevices {
@@ -58,7 +60,7 @@ export function mediatedDevices(count: number, options: MediatedOptions = {}): M
   const creation = options.pasid === true ? { pasid: true, set: must(iommu.allocSet(null, PASID_QUOTA), "the virtual machine's PASIDs") } : {};
   const devices = queues.map(() => {
     const { driver: virtual } = must(executor.run(HK, driver.mdevs.create(MDEV_TYPE, creation)), `creating a ${MDEV_TYPE}`);
-    return { virtual, vfio: tracedDevice(virtual.vfio, host.trace) };
+    return { virtual, vfio: tracedDevice(virtual.vfio, host.trace), layout: layoutOf(virtualProfile(driver.physical.capabilities, virtual.queue)) };
   });
   executor.settle();
   return { host, driver, devices };

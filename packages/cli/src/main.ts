@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { addGuest } from './commands/guest.ts';
-import { addRun } from './commands/run-mdev.ts';
+import { addRun } from './commands/run.ts';
 import { addServe } from './commands/serve-dsa.ts';
 import { explain } from './errors.ts';
 

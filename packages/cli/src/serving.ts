@@ -2,8 +2,8 @@
 import { resolve } from 'node:path';
 import { DSA_SMALL, DSA_SPR } from '@siov/datasheet';
 import type { DsaProfile } from '@siov/datasheet';
-import { combineWrites, mediatedDevices, mostMediatedDevices, physicalDevice } from '@siov/scenarios';
-import type { Host, HostOptions } from '@siov/scenarios';
+import { aliasPasids, asConfigurable, combineWrites, mediatedDevices, mostMediatedDevices, physicalDevice } from '@siov/scenarios';
+import type { Host, HostOptions, MediatedDevices } from '@siov/scenarios';
 import { VFIO_PCI_REGION } from '@siov/vfio';
 import type { VfioDevice } from '@siov/vfio';
 import { serveVfioUser } from '@siov/vfio-user';
@@ -24,9 +24,19 @@ export interface ServeRequest {
   readonly devices?: number;
   /** A key of {@link PROFILES}; mediated devices of one work queue each unless given. */
   readonly profile?: string;
+  /** The guest has PASIDs of its own; none unless given. Not for a physical function. */
+  readonly guestPasids?: GuestPasidOptions;
   readonly trace?: NonNullable<HostOptions['trace']>;
   /** `device`: which one, from 0. */
   readonly onEvent?: (event: VfioUserEvent, device: number) => void;
+}
+
+/** For a guest behind QEMU's virtual IOMMU, which has no way to tell a server of PASIDs. */
+export interface GuestPasidOptions {
+  /** Each PASID the guest names reaches what its DMA without PASID reaches: right for `iommu=pt` only. True unless said. */
+  readonly aliased?: boolean;
+  /** The guest believes that it configures the queue, without which the stock driver gives it no PASID. True unless said. */
+  readonly configurable?: boolean;
 }
 
 /** One device on its socket. */
@@ -61,9 +71,9 @@ export function deviceCount(text: string, profile: string | undefined): number {
 
 /** Builds the devices and listens. Throws {@link UsageError} when it cannot; then nothing listens. */
 export function serveDsa(request: ServeRequest): Serving {
-  const { profile, trace, onEvent } = request;
+  const { trace, onEvent } = request;
   const paths = socketPaths(request.socketPath, request.devices ?? 1);
-  const { host, devices, what } = composeDevices(paths.length, profile, trace === undefined ? {} : { trace });
+  const { host, devices, what } = composeDevices(paths.length, request, trace === undefined ? {} : { trace });
   const served: Served[] = [];
   const close = () => served.forEach(({ server }) => server.close());
   for (const [index, device] of devices.entries()) {
@@ -99,16 +109,28 @@ interface Composed {
   readonly what: string;
 }
 
-function composeDevices(count: number, profile: string | undefined, options: HostOptions): Composed {
+function composeDevices(count: number, { profile, guestPasids }: ServeRequest, options: HostOptions): Composed {
   if (profile === undefined) {
-    const { host, devices } = mediatedDevices(count, options);
+    const made = mediatedDevices(count, { ...options, pasid: guestPasids !== undefined });
     const what = count === 1 ? 'a virtual DSA of one work queue' : `${count} virtual DSAs of one work queue each`;
-    return { host, devices: devices.map(({ vfio }) => vfio), what };
+    return { host: made.host, devices: guestPasids === undefined ? made.devices.map(({ vfio }) => vfio) : withPasids(made, guestPasids), what };
   }
   const chosen = PROFILES[profile];
   if (chosen === undefined) throw new UsageError(`there is no profile ${profile}; there are ${Object.keys(PROFILES).join(' and ')}`);
   const { host, vfio } = physicalDevice(chosen, options);
   return { host, devices: [vfio], what: `the physical function ${chosen.name}` };
+}
+
+function withPasids({ host, devices }: MediatedDevices, { aliased = true, configurable = true }: GuestPasidOptions): VfioDevice[] {
+  return devices.map(({ vfio, layout }) => {
+    const device = aliased ? aliasPasids(host.state, vfio, layout) : vfio;
+    return configurable ? asConfigurable(device) : device;
+  });
+}
+
+/** Throws {@link UsageError}: a physical function's PASIDs would be its guest's IOMMU's to give, and there is no way to them. */
+export function checkViommu(viommu: boolean, profile: string | undefined): void {
+  if (viommu && profile !== undefined) throw new UsageError(`--viommu: the physical function ${profile} has no PASIDs for a guest; virtual devices have`);
 }
 
 /** QEMU's `-device` argument for a socket, quoted for a shell. QEMU may be started from any folder. */

@@ -20,18 +20,20 @@ const LEGEND = [
 export interface TimelineOptions {
   /** Register reads and writes are most of a run and are left out unless asked for. */
   readonly registers: boolean;
+  /** Numbers of the flow's steps, by their crossings; those are always shown. */
+  readonly ids?: ReadonlyMap<TraceEvent, string>;
 }
 
 /** Accesses to registers, at every layer they pass. */
 const REGISTER_OPERATION = /^(guest_|register_)?(read|write)(8|16|32|64)?$/;
 
 /** What is in the picture: register accesses only when they are asked for, or are the trap behind what is shown next (R8). */
-export function shownEvents(events: readonly TraceEvent[], { registers }: TimelineOptions): readonly TraceEvent[] {
+export function shownEvents(events: readonly TraceEvent[], { registers, ids }: TimelineOptions): readonly TraceEvent[] {
   if (registers) return events;
   const shown: TraceEvent[] = [];
   let trap: TraceEvent | null = null;
   for (const event of events) {
-    const hidden = REGISTER_OPERATION.test(event.operation) && !isMessageStore(event);
+    const hidden = REGISTER_OPERATION.test(event.operation) && !isMessageStore(event) && ids?.has(event) !== true;
     if (hidden && event.to === 'vmm') trap = event;
     if (hidden) continue;
     if (trap !== null && event.agent === `${trap.agent}/host`) shown.push(trap);
@@ -42,14 +44,15 @@ export function shownEvents(events: readonly TraceEvent[], { registers }: Timeli
 }
 
 export function timeline(events: readonly TraceEvent[], options: TimelineOptions): string {
+  const { ids } = options;
   const shown = shownEvents(events, options);
   const lanes = LANES.filter((each) => shown.some((event) => lane(event.from, event.agent) === each || lane(event.to, event.agent) === each));
-  const table = new Table({ head: ['us', 'agent', ...lanes, 'operation'], style: { head: [], border: [], compact: true }, chars: PLAIN });
+  const table = new Table({ head: ['us', ...(ids === undefined ? [] : ['step']), 'agent', ...lanes, 'operation'], style: { head: [], border: [], compact: true }, chars: PLAIN });
   const start = events[0]?.time ?? 0;
   for (const event of shown) {
     const from = lanes.indexOf(lane(event.from, event.agent));
     const to = lanes.indexOf(lane(event.to, event.agent));
-    table.push([((event.time - start) / 1000).toFixed(0), event.agent, ...lanes.map((_, index) => arrow(index, from, to)), describeEvent(event)]);
+    table.push([((event.time - start) / 1000).toFixed(0), ...(ids === undefined ? [] : [ids.get(event) ?? '']), event.agent, ...lanes.map((_, index) => arrow(index, from, to)), describeEvent(event)]);
   }
   const hidden = events.length - shown.length;
   const rows = table.toString().split('\n').map((row) => row.trimEnd());

@@ -13,7 +13,7 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true }));
 
 describe('siov', () => {
-  test.each([[['--help']], [['run', 'mdev', '--help']], [['serve', 'dsa', '--help']], [['guest', '--help']]])('%j prints usage and ends with 0', async (args) => {
+  test.each([[['--help']], [['run', 'mdev', '--help']], [['run', 'host', '--help']], [['serve', 'dsa', '--help']], [['guest', '--help']]])('%j prints usage and ends with 0', async (args) => {
     const { status, stdout } = await siov(args);
     expect(status).toBe(0);
     expect(stdout).toMatch(/^Usage: siov/);
@@ -27,6 +27,9 @@ describe('siov', () => {
     ['a socket path that is a file', ['serve', 'dsa', '--socket', '/etc/passwd'], /siov: cannot serve on \/etc\/passwd/],
     ['an unknown profile', ['serve', 'dsa', '--socket', '/tmp/x', '--profile', 'gnr'], /Allowed choices are spr, small/],
     ['a size that is none', ['run', 'mdev', '--copies', '64,zero'], /siov: --copies zero: a size is a whole number/],
+    ['a policy that is none', ['run', 'mdev', '--vmm', 'lazy'], /Allowed choices are incremental/],
+    ['a message store without interrupt remapping', ['run', 'mdev', '--remapping', 'off'], /Allowed choices are on, posted/],
+    ['more vectors than a device has', ['run', 'mdev-vsvm', '--vectors', '10'], /siov: --vectors 10: a whole number from 2 to 9/],
     ['a diagram that cannot be written', ['run', 'mdev', '--svg', '/nowhere/run.svg'], /siov: cannot write the diagram to \/nowhere\/run\.svg: ENOENT/],
     ['a trace file that cannot be written', ['run', 'mdev', '--trace', '/nowhere/trace'], /siov: cannot write the trace to \/nowhere\/trace: ENOENT/],
     ['a kernel that is not there', ['guest', '--kernel', '/nowhere/vmlinuz'], /siov: .*\/nowhere\/vmlinuz/],
@@ -89,6 +92,21 @@ describe('siov run mdev', () => {
     expect(result).toMatchObject({ copies: { count: 2, bytes: 4097 }, completionInterrupts: 2 });
     expect(parseTrace(readFileSync(file, 'utf8'))).toEqual(result.crossings);
     expect(result.crossings[0]).toMatchObject({ time: expect.any(Number), agent: 'HK', from: 'scenarios', to: 'idxd', operation: 'probe' });
+  });
+});
+
+describe('siov run', () => {
+  test.each([
+    ['host', [], ['a1', 'a12'], /^ *17: +0 +1 +IR-PCI-MSIX-dsa0 +1-edge +idxd-portal$/m],
+    ['mdev', ['--vmm', 'dynamic', '--irqfd', '--devices', '2'], ['b1', 'b19'], /vfio-msix\[1\]\(dsa0-mdev1\)$/m],
+    ['mdev-vsvm', ['--queue', 'shared', '--check', 'generation'], ['d1', 'd12'], /IR-IMS-dsa0 +0-edge +vfio-msix\[1\]\(dsa0-mdev0\)$/m],
+  ])('%s %j numbers the steps of its flow and ends with the invariants', async (scenario, options, [first, last], interrupt) => {
+    const { status, stdout, stderr } = await siov(['run', scenario, '--copies', '64', ...options]);
+    expect([status, stderr]).toEqual([0, '']);
+    for (const id of [first, last]) expect(stdout).toMatch(new RegExp(`^ *\\d+ +${id} `, 'mu'));
+    expect(stdout).toMatch(interrupt);
+    expect(stdout.match(/^I\d+ +held/gmu)).toHaveLength(10);
+    expect(stdout).not.toContain('BROKEN');
   });
 });
 

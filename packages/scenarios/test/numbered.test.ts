@@ -1,7 +1,7 @@
 // Each flow's trace has the numbered steps of its description, in order, each by its agent.
 import { describe, expect, test } from 'vitest';
 import type { TraceEvent } from '@siov/base';
-import { HOST_STEPS, MDEV_STEPS, numbered, runHostFlow, runMdevFlow, runVsvmFlow, VSVM_STEPS } from '../src/index.ts';
+import { hostSteps, mdevSteps, numbered, runHostFlow, runMdevFlow, runVsvmFlow, vsvmSteps } from '../src/index.ts';
 import type { FlowOptions, FlowRun, NumberedStep } from '../src/index.ts';
 
 function traced(flow: (options: FlowOptions) => FlowRun, options: FlowOptions = {}): TraceEvent[] {
@@ -11,9 +11,9 @@ function traced(flow: (options: FlowOptions) => FlowRun, options: FlowOptions = 
 }
 
 const FLOWS: readonly [string, (options: FlowOptions) => FlowRun, FlowOptions, readonly NumberedStep[], readonly string[]][] = [
-  ['host', runHostFlow, {}, HOST_STEPS, ['a1', 'a2', 'a6', 'a4', 'a5', 'a7', 'a8', 'a9', 'a11', 'a12']],
-  ['mdev', runMdevFlow, { vmm: 'incremental' }, MDEV_STEPS, ['b1', 'b2', 'b3', 'b4', 'b5', 'b6', 'b7', 'b14', 'b8', 'b9', 'b10', 'b11', 'b13', 'b15', 'b16', 'b17', 'b18', 'b19']],
-  ['mdev-vsvm', runVsvmFlow, {}, VSVM_STEPS, ['d1', 'd2', 'd3', 'd4', 'd5', 'd6', 'd7', 'd8', 'd9', 'd10', 'd12']],
+  ['host', runHostFlow, {}, hostSteps(), ['a1', 'a2', 'a6', 'a4', 'a5', 'a7', 'a8', 'a9', 'a11', 'a12']],
+  ['mdev', runMdevFlow, { vmm: 'incremental' }, mdevSteps(), ['b1', 'b2', 'b3', 'b4', 'b5', 'b6', 'b7', 'b14', 'b8', 'b9', 'b10', 'b11', 'b13', 'b15', 'b16', 'b17', 'b18', 'b19']],
+  ['mdev-vsvm', runVsvmFlow, { vmm: 'incremental' }, vsvmSteps(), ['d1', 'd2', 'd3', 'd4', 'd5', 'd6', 'd7', 'd8', 'd9', 'd10', 'd12']],
 ];
 
 describe.each(FLOWS)('%s', (_name, flow, options, steps, ids) => {
@@ -31,6 +31,14 @@ describe.each(FLOWS)('%s', (_name, flow, options, steps, ids) => {
     const [first, second, ...rest] = steps as [NumberedStep, NumberedStep, ...NumberedStep[]];
     expect(numbered(events, [last, first, second, ...rest]).missing?.step.id).toBe(first.id);
   });
+});
+
+test.each(['incremental', 'highest-unmasked', 'all-at-enable', 'dynamic'] as const)('with the VMM policy %s vectors are taken in its way, and all other steps are the same', (vmm) => {
+  for (const [flow, steps] of [[runMdevFlow, mdevSteps(vmm)], [runVsvmFlow, vsvmSteps(vmm)]] as const) expect(numbered(traced(flow, { vmm }), steps).missing).toBeNull();
+});
+
+test('on a shared queue the descriptors bring the PASID, which the queue has not', () => {
+  expect(numbered(traced(runVsvmFlow, { vmm: 'dynamic', queue: 'shared' }), vsvmSteps('dynamic', 'shared')).missing).toBeNull();
 });
 
 test('R16, R17, R20: nothing of the host’s interrupt exists before the guest’s permission is stored', () => {

@@ -12,13 +12,14 @@ import { describeEvent } from '../events.ts';
 import { deviceFigures, figuresText, guestDevices } from '../guest-figures.ts';
 import type { DeviceFigures } from '../guest-figures.ts';
 import { Progress } from '../progress.ts';
-import { deviceCount, MOST_DEVICES, PROFILES, serveDsa, socketPaths } from '../serving.ts';
+import { checkViommu, deviceCount, MOST_DEVICES, PROFILES, serveDsa, socketPaths } from '../serving.ts';
 import type { Serving } from '../serving.ts';
 import { TraceFile } from '../trace-file.ts';
 
 interface GuestOptions {
   readonly kernel: string;
   readonly devices: string;
+  readonly viommu?: true;
   readonly profile?: string;
   readonly run?: string;
   readonly enable?: true;
@@ -39,6 +40,7 @@ export function addGuest(program: Command): void {
     .option('--kernel <which>', '7.3, 6.12, or the path of a kernel image or a folder with one', '7.3')
     .option('--devices <count>', `virtual devices, each with a work queue of its own: 1 to ${MOST_DEVICES}`, '1')
     .addOption(new Option('--profile <name>', 'attach this physical function instead').choices(Object.keys(PROFILES)))
+    .option('--viommu', "put QEMU's IOMMU with PASIDs in front (iommu=pt): the driver gets a PASID for the kernel, its interrupt and its queue carry it")
     .option('--run <command>', 'shell command to run in the guest', DEFAULT_COMMAND)
     .option('--enable', 'configure and enable a kernel work queue of each device first: its vector is requested, an IMS entry set up')
     .option('--copies <count>', 'also copy memory that often through each, by turns; each copy verified and with an interrupt of its own')
@@ -56,6 +58,7 @@ async function guest(options: GuestOptions): Promise<void> {
     throw new UsageError(`--copies ${options.copies}: not a whole number from 1 to ${MOST_COPIES}`);
   }
   const devices = deviceCount(options.devices, options.profile);
+  checkViommu(options.viommu === true, options.profile);
   const progress = new Progress(options.json !== true);
   const assets = await provision({ kernel: options.kernel, onProgress: (event) => progress.provisioning(event) });
   const folder = await mkdtemp(join(tmpdir(), 'siov-'));
@@ -107,6 +110,7 @@ async function runInGuest(options: GuestOptions, boot: Boot): Promise<number> {
       if (event.kind === 'device-error' || event.kind === 'server-error') progress.warn(describeEvent(event) ?? event.kind);
       if (event.kind === 'detached') gone.one();
     },
+    ...(options.viommu === true ? { guestPasids: {} } : {}),
     ...(options.profile === undefined ? {} : { profile: options.profile }),
     ...(trace === undefined ? {} : { trace: trace.options }),
   });
@@ -129,7 +133,7 @@ async function runBooted(options: GuestOptions, boot: Boot, serving: Serving): P
   const { assets, progress, socketPath, signal, devices, timeoutMs } = boot;
   const kernel = assets.kernel.release;
   progress.say(`booting Linux ${kernel}`);
-  await using booted = await Guest.boot({ assets, vfioUserSocket: socketPaths(socketPath, devices), signal });
+  await using booted = await Guest.boot({ assets, vfioUserSocket: socketPaths(socketPath, devices), viommu: options.viommu === true && 'pasid', signal });
   const copied = await prepare(booted, options, boot, serving);
   progress.done();
   const result = await booted.run(options.run ?? DEFAULT_COMMAND, { timeoutMs }).catch((error: unknown) => {
@@ -148,7 +152,7 @@ async function prepare(booted: Guest, options: GuestOptions, { assets, progress,
   const devices = await guestDevices(booted);
   progress.say(devices.length === 1 ? 'enabling a work queue' : `enabling ${devices.length} work queues`);
   for (const { device } of devices) {
-    await booted.sh(options.profile === undefined ? dsaShell.configureFixed({ device }) : dsaShell.configure({ device }));
+    await booted.sh(options.profile === undefined && options.viommu !== true ? dsaShell.configureFixed({ device }) : dsaShell.configure({ device }));
     await booted.sh(dsaShell.enable({ device }));
   }
   if (copies === 0) return null;

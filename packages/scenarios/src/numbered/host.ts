@@ -4,7 +4,7 @@ import type { NumberedStep } from './steps.ts';
 const HK = 'HK';
 const MISC = /^irq\/\d+-idxd-misc$/u;
 
-export const HOST_STEPS: readonly NumberedStep[] = [
+export const hostSteps = (): readonly NumberedStep[] => [
   { id: 'a1', says: 'the driver probes; the IOMMU gives the function the kernel’s PASID', crossings: [
     { agent: HK, from: 'guest', to: 'hw', operation: 'write16', values: { register: 'PCICMD' } },
     { agent: HK, from: 'guest', to: 'iommu', operation: 'attach_device_pasid' },
@@ -29,7 +29,7 @@ export const HOST_STEPS: readonly NumberedStep[] = [
     { agent: HK, from: 'irq', to: 'hw', operation: 'write32', values: { register: 'MSIX[1].DATA' } },
     { agent: HK, from: 'irq', to: 'hw', operation: 'write32', values: { register: 'MSIX[1].CONTROL', value: 0 } },
   ] },
-  { id: 'a7', says: 'a descriptor is submitted', crossings: [{ agent: HK, from: 'guest', to: 'hw', operation: 'submit' }] },
+  { id: 'a7', says: 'a descriptor is submitted', crossings: [{ agent: HK, from: 'guest', to: 'hw', operation: /^(submit|enqueue)$/u }] },
   { id: 'a8', says: 'the device works under the PASID, writes the record, checks the permission and sends the message', crossings: [
     { agent: 'DEV', from: 'hw', to: 'iommu', operation: 'dma_write', values: { pasid: 1 } },
     { agent: 'DEV', from: 'hw', to: 'iommu', operation: 'remap_interrupt' },

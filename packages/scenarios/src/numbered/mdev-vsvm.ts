@@ -1,5 +1,6 @@
 // Flow d: a mediated device whose guest has PASIDs of its own, as the review demands it.
-import { beforeTheGuest, delivery, guestCommand, setUp } from './mdev.ts';
+import type { VmmPolicy } from '@siov/vmm';
+import { beforeTheGuest, delivery, guestCommand, setUp, takesVector1 } from './mdev.ts';
 import type { NumberedStep } from './steps.ts';
 
 const HOST = 'VC0/host';
@@ -7,7 +8,7 @@ const HOST = 'VC0/host';
 /** The guest's first PASID, 0x21, with the enable bit. */
 const GUEST_PERMISSION = 0x2_1008;
 
-export const VSVM_STEPS: readonly NumberedStep[] = [
+export const vsvmSteps = (policy: VmmPolicy = 'incremental', queue: 'dedicated' | 'shared' = 'dedicated'): readonly NumberedStep[] => [
   ...beforeTheGuest({ function: 'd1', device: 'd1', pasid: 'd1', start: 'd1' }),
   { id: 'd2', says: 'the guest binds its PASID; the host backs it with one of its own', crossings: [
     { agent: 'VC0', from: 'guest', to: 'iommu', operation: 'attach_device_pasid' },
@@ -15,7 +16,7 @@ export const VSVM_STEPS: readonly NumberedStep[] = [
     { agent: HOST, from: 'vmm', to: 'vfio', operation: 'BIND_GPASID' },
     { agent: HOST, from: 'vfio', to: 'idxd', operation: 'bind_gpasid' },
   ] },
-  { id: 'd2', says: 'Enable WQ, trapped: the queue gets the host’s PASID behind the guest’s', crossings: [
+  { id: 'd2', says: 'Enable WQ, trapped: a dedicated queue gets the host’s PASID behind the guest’s', crossings: queue === 'shared' ? [guestCommand(6)] : [
     guestCommand(6),
     { agent: HOST, from: 'idxd', to: 'hw', operation: 'write32', values: { register: 'WQCFG[0].MODE', value: (value) => (Number(value) & 0x3fff_ff00) === 0x3000_0200 } },
   ] },
@@ -28,7 +29,7 @@ export const VSVM_STEPS: readonly NumberedStep[] = [
   { id: 'd5', says: 'the guest requests vector 1: the unmask traps, SET_IRQS', crossings: [
     { agent: 'VC0', from: 'guest', to: 'irq', operation: 'request_irq', values: { name: 'idxd-portal' } },
     { agent: 'VC0', from: 'irq', to: 'vmm', operation: 'guest_write', values: { offset: 0x201c } },
-    { agent: HOST, from: 'vmm', to: 'vfio', operation: 'SET_IRQS', values: { start: 1, count: 1, data: 'eventfd' } },
+    ...takesVector1(policy),
   ] },
   ...setUp({ allocate: 'd6', request: 'd7' }, 0x2008),
   { id: 'd8', says: 'the ioctl and the guest’s request_irq() have returned; the handle', crossings: [guestCommand(13)] },

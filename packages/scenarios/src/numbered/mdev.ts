@@ -1,4 +1,5 @@
 // Flow b: a mediated device whose guest has no PASIDs of its own, with a VMM that grows vectors one by one.
+import type { VmmPolicy } from '@siov/vmm';
 import type { Crossing, NumberedStep } from './steps.ts';
 
 const HOST = 'VC0/host';
@@ -11,7 +12,7 @@ export const guestCommand = (code: number): Crossing => ({
 
 /** What is the same with PASIDs of the guest: from the descriptor to the guest's thread, under PASID `pasid` of the host. */
 export const delivery = (ids: { submit: string; device: string; host: string; guest: string }, pasid: number): readonly NumberedStep[] => [
-  { id: ids.submit, says: 'a descriptor goes straight to the mapped portal: no exit', crossings: [{ agent: 'VC0', from: 'guest', to: 'hw', operation: 'submit' }] },
+  { id: ids.submit, says: 'a descriptor goes straight to the mapped portal: no exit', crossings: [{ agent: 'VC0', from: 'guest', to: 'hw', operation: /^(submit|enqueue)$/u }] },
   { id: ids.device, says: 'the device works under the PASID, compares it with the entry’s and sends the entry’s message', crossings: [
     { agent: 'DEV', from: 'hw', to: 'iommu', operation: 'dma_write', values: { pasid } },
     { agent: 'DEV', from: 'hw', to: 'iommu', operation: 'remap_interrupt' },
@@ -47,13 +48,21 @@ export const beforeTheGuest = (ids: { function: string; device: string; pasid: s
   { id: ids.start, says: 'the VMM maps the guest’s memory and starts it', crossings: [{ agent: 'QM', from: 'vmm', to: 'vfio', operation: 'MAP_DMA' }] },
 ];
 
-export const MDEV_STEPS: readonly NumberedStep[] = [
+/** SET_IRQS with which a policy takes vector 1 when it has vector 0. */
+export function takesVector1(policy: VmmPolicy): readonly Crossing[] {
+  const set = (values: Crossing['values'] & object): Crossing => ({ agent: HOST, from: 'vmm', to: 'vfio', operation: 'SET_IRQS', values });
+  const grows = policy === 'incremental' || policy === 'highest-unmasked';
+  return grows ? [set({ start: 0, count: 0, data: 'none' }), set({ start: 0, count: 2, data: 'eventfd' })] : [set({ start: 1, count: 1, data: 'eventfd' })];
+}
+
+/** As the description has it, with a VMM that is `incremental`; others differ in how they take vectors. */
+export const mdevSteps = (policy: VmmPolicy = 'incremental'): readonly NumberedStep[] => [
   ...beforeTheGuest({ function: 'b1', device: 'b2', pasid: 'b3', start: 'b4' }),
   { id: 'b5', says: 'the guest enables MSI-X: a write to config space traps', crossings: [
     { agent: 'VC0', from: 'guest', to: 'vmm', operation: 'guest_write', values: { region: 7, offset: 0x82 } },
   ] },
   { id: 'b6', says: 'the VMM takes vector 0, which is emulated: its eventfd is stored', crossings: [
-    { agent: HOST, from: 'vmm', to: 'vfio', operation: 'SET_IRQS', values: { start: 0, count: 1, data: 'eventfd' } },
+    { agent: HOST, from: 'vmm', to: 'vfio', operation: 'SET_IRQS', values: { start: 0, count: policy === 'all-at-enable' ? 2 : 1, data: 'eventfd' } },
     { agent: HOST, from: 'idxd', to: 'vfio-mdev', operation: 'set_trigger' },
   ] },
   { id: 'b7', says: 'the guest requests vector 0: the unmask traps, the VMM gives it its eventfd', crossings: [
@@ -70,10 +79,7 @@ export const MDEV_STEPS: readonly NumberedStep[] = [
     { agent: 'VC0', from: 'irq', to: 'vmm', operation: 'guest_write', values: { offset: 0x2018 } },
     { agent: 'VC0', from: 'irq', to: 'vmm', operation: 'guest_write', values: { offset: 0x201c } },
   ] },
-  { id: 'b9', says: 'the VMM has one vector and needs two: all given up, two asked for', crossings: [
-    { agent: HOST, from: 'vmm', to: 'vfio', operation: 'SET_IRQS', values: { start: 0, count: 0, data: 'none' } },
-    { agent: HOST, from: 'vmm', to: 'vfio', operation: 'SET_IRQS', values: { start: 0, count: 2, data: 'eventfd' } },
-  ] },
+  { id: 'b9', says: 'the VMM has one vector and needs two: all given up, two asked for', crossings: takesVector1(policy) },
   ...setUp({ allocate: 'b10', request: 'b11' }, 0x1008),
   { id: 'b13', says: 'the ioctl has returned (b12); Request Interrupt Handle, trapped, gives the slot', crossings: [guestCommand(13)] },
   ...delivery({ submit: 'b15', device: 'b16', host: 'b17', guest: 'b18' }, 1),

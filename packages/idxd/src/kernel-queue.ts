@@ -51,8 +51,8 @@ export class KernelQueue {
   readonly #held: Held;
   readonly #pending: PendingWork;
   readonly #handles: InterruptHandles;
-  /** `store`: where in the portal's page the next store goes; `active`: submitters at work (wq_active); `desc`: the interrupt, requested. */
-  readonly #state: { open: boolean; active: number; handle: number; store: number; desc: MsiDesc | null };
+  /** `store`: where in the portal's page the next store goes; `active`: submitters at work (wq_active); `desc`: the interrupt, requested; `enabled`: the queue, for this user alone. */
+  readonly #state: { open: boolean; enabled: boolean; active: number; handle: number; store: number; desc: MsiDesc | null };
 
   private constructor(ports: HostDriverPorts, parts: FunctionParts, held: Held, records: RecordMemory) {
     const { state } = ports.core.ports;
@@ -62,7 +62,7 @@ export class KernelQueue {
     this.#held = held;
     this.#pending = new PendingWork(state, name, records, held.queue.size);
     this.#handles = new InterruptHandles(parts.physical, name);
-    this.#state = state.record(name, { open: false, active: 0, handle: 0, store: 0, desc: null as MsiDesc | null });
+    this.#state = state.record(name, { open: false, enabled: false, active: 0, handle: 0, store: 0, desc: null as MsiDesc | null });
   }
 
   /**
@@ -135,6 +135,7 @@ export class KernelQueue {
     }
     this.#state.desc = desc.value;
     const error = queue.shared ? 0 : yield* queue.enable(witness.pasid);
+    this.#state.enabled = error === 0 && !queue.shared;
     if (error !== 0) return fail('EIO', `enabling work queue ${queue.index}: error 0x${error.toString(16)}`);
     const handle = yield* this.#handles.request(desc.value.hwirq);
     if (!handle.ok) return handle;
@@ -169,7 +170,8 @@ export class KernelQueue {
       must(yield* msi.freeIrqsRange(index, index), `the interrupt of work queue ${queue.index}`);
       this.#state.desc = null;
     }
-    if (!queue.shared) yield* queue.run(COMMAND.RESET_WQ);
+    if (this.#state.enabled) yield* queue.run(COMMAND.RESET_WQ);
+    this.#state.enabled = false;
     if (attached) must(this.#ports.iommu.detachDevicePasid(msi.device), `${msi.device.name}: the queue that brought its PASID is closed last`);
     queue.release(KERNEL);
   }

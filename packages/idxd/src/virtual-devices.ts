@@ -11,6 +11,8 @@ import type { FunctionParts, HostDriverPorts } from './function-parts.ts';
 import type { VirtualDevice } from './virtual-device.ts';
 import { MDEV_TYPE, MDEV_TYPE_SHARED, MOST_VIRTUAL_VECTORS, VIRTUAL_VECTORS } from './virtual-profile.ts';
 
+const DEFAULTS: VirtualDeviceOptions = Object.freeze({});
+
 export class VirtualDevices {
   readonly #ports: HostDriverPorts;
   readonly #parts: FunctionParts;
@@ -26,7 +28,7 @@ export class VirtualDevices {
     this.#ports = ports;
     this.#parts = parts;
     this.#creation = new Lock(state, `${device.name}/mdev-creation`);
-    this.#state = state.record<{ options: VirtualDeviceOptions }>(`${device.name}/mdev-options`, { options: {} });
+    this.#state = state.record<{ options: VirtualDeviceOptions }>(`${device.name}/mdev-options`, { options: DEFAULTS });
     this.#composed = state.map(`${device.name}/composed`);
     // As before there were shared queues: a function without them does not speak of them.
     const types = parts.queues.some((queue) => queue.shared) ? [this.#type(MDEV_TYPE, false), this.#type(MDEV_TYPE_SHARED, true)] : [this.#type(MDEV_TYPE, false)];
@@ -55,7 +57,9 @@ export class VirtualDevices {
       return fail('EINVAL', `${vectors} vectors are not ${VIRTUAL_VECTORS} to ${MOST_VIRTUAL_VECTORS}`);
     }
     this.#state.options = options;
-    return yield* this.#parent.create(type);
+    const created = yield* this.#parent.create(type);
+    this.#state.options = DEFAULTS;
+    return created;
   }
 
   /** Writing 1 to `remove`. `ENODEV`: no virtual device of this function, or somebody else is removing it. */

@@ -1,7 +1,7 @@
 // A physical function that does what it is told without doing anything: registers that keep what is written, commands that
 // end at once (or fail when asked to), and a host around it with both remappings.
 import { bufferMemory, Executor, ModelClock, noTrace, plainState, RegisterFile } from '@siov/base';
-import type { AccessPort, AccessSize, Image, Steps, Trace, Width } from '@siov/base';
+import type { AccessPort, AccessSize, Image, StatePort, Steps, Trace, Width } from '@siov/base';
 import {
   bar0Windows, CMD, CMDSTATUS, COMMAND, configWindows, DSA_SPR, IMS_ENTRY_SIZE, ImsEntry, INTCAUSE, layoutOf, MSGCTL, MsixEntry, Msixperm, MSIXPERM_SIZE,
   placementsOf, portalOf,
@@ -142,6 +142,7 @@ export interface FakeHostOptions {
   readonly executor?: Executor;
   /** Of the PASIDs of the IOMMU. */
   readonly pasidWidth?: number;
+  readonly state?: StatePort;
 }
 
 /** How the virtual device of {@link makeVirtual} is to be. */
@@ -152,16 +153,16 @@ export interface FakeVirtualOptions extends FakeHostOptions {
 }
 
 /** The host, before the driver came. */
-export function makeHost({ profile = DSA_SPR, scalable = true, trace = noTrace, executor = new Executor(), pasidWidth = 20 }: FakeHostOptions = {}) {
-  const core = new IrqCore({ state: plainState, trace, clock: new ModelClock(plainState), spawn: (agent, steps) => executor.spawn(agent, steps) }, { name: 'host', cpus: 1, nrIrqs: 256, threadAgent: String });
+export function makeHost({ profile = DSA_SPR, scalable = true, trace = noTrace, executor = new Executor(), pasidWidth = 20, state = plainState }: FakeHostOptions = {}) {
+  const core = new IrqCore({ state, trace, clock: new ModelClock(state), spawn: (agent, steps) => executor.spawn(agent, steps) }, { name: 'host', cpus: 1, nrIrqs: 256, threadAgent: String });
   const vectors = new VectorDomain(core);
-  const iommu = new Iommu({ state: plainState, trace }, { scalable, pasidWidth });
-  const remapping = new InterruptRemapping({ state: plainState, trace }, vectors);
+  const iommu = new Iommu({ state, trace }, { scalable, pasidWidth });
+  const remapping = new InterruptRemapping({ state, trace }, vectors);
   /** A function on the bus, and its driver's way to it. */
   const addFunction = (name: string, requesterId: number, handleOffset = HANDLE_OFFSET) => {
     const fake = new FakeFunction(profile, (addressLo, data) => remapping.message(requesterId, 0, addressLo, data), handleOffset);
     const resources = { config: fake.config, bars: { 0: fake.bar0 }, portals: fake.portals };
-    const device = new PciDevice(name, { state: plainState, requesterId, resources });
+    const device = new PciDevice(name, { state, requesterId, resources });
     if (!iommu.probeDevice(device).ok) throw new Error('probing');
     const probe = (...configs: readonly WorkQueueConfig[]) => run(HostDriver.probe({ core, iommu, interruptParent: remapping.domain }, device, configs.length > 0 ? configs : [DEFAULT_QUEUE]));
     return { fake, device, probe };

@@ -9,12 +9,18 @@ import type { DriverParts } from './parts.ts';
 import { freePermittedIrq, requestPermittedIrq } from './permissions.ts';
 import type { GrantedPermission, PermissionErrno } from './permissions.ts';
 
-export type QueueInterruptErrno = 'EIO' | 'EBUSY' | PermissionErrno;
+export type QueueInterruptErrno = 'EIO' | PermissionErrno;
 
 interface InterruptState {
   permission: GrantedPermission | null;
   /** What descriptors name; -1: none. */
   handle: number;
+}
+
+/** A handle for an interrupt that had one. */
+export interface RenewedHandle {
+  readonly permission: GrantedPermission;
+  readonly handle: number;
 }
 
 export class QueueInterrupt {
@@ -62,18 +68,24 @@ export class QueueInterrupt {
   }
 
   /**
-   * A handle that was revoked, asked for once more. undefined: the queue has none; `EIO`: there is none for it any more, and
-   * it is forgotten. The new one is not used before {@link swap}.
+   * A handle that was revoked, asked for once more. null: the queue has none; `EIO`: there is none for it any more, and it is
+   * forgotten. The new one is not used before {@link swap}.
    */
-  *renew(): Steps<Result<number | undefined, 'EIO'>> {
+  *renew(): Steps<Result<RenewedHandle | null, 'EIO'>> {
     const { permission, handle } = this.#state;
-    if (permission === null || handle === -1) return ok(undefined);
+    if (permission === null || handle === -1) return ok(null);
     const renewed = yield* this.#requestHandle(permission.entry);
-    if (!renewed.ok && this.#state.permission === permission) this.#state.handle = -1;
+    if (renewed.ok) return ok({ permission, handle: renewed.value });
+    if (this.#state.permission === permission) this.#state.handle = -1;
     return renewed;
   }
 
-  swap(handle: number): void {
+  /** False once the interrupt it was asked for has been given back. */
+  isCurrent({ permission }: RenewedHandle): boolean {
+    return this.#state.permission === permission && this.#state.handle !== -1;
+  }
+
+  swap({ handle }: RenewedHandle): void {
     this.#state.handle = handle;
   }
 
@@ -89,16 +101,16 @@ export class QueueInterrupt {
     if (permission === null) return;
     yield* freePermittedIrq(permission, devId);
     yield* flush();
-    yield* this.releaseHandle(handle);
+    yield* this.releaseHandle(handle, permission);
     yield* this.#parts.permissions.revoke(permission);
     this.#state.permission = null;
     this.#state.handle = -1;
   }
 
   /** Release Interrupt Handle, where the device has handles. */
-  *releaseHandle(handle: number): Steps<void> {
+  *releaseHandle(handle: number, { entry }: GrantedPermission): Steps<void> {
     if (!this.#parts.capabilities.handles || handle === -1) return;
-    yield* this.#parts.function.polledCommand(COMMAND.RELEASE_INTERRUPT_HANDLE, handleOperand({ index: handle, ims: this.ims }));
+    yield* this.#parts.function.polledCommand(COMMAND.RELEASE_INTERRUPT_HANDLE, handleOperand({ index: handle, ims: entry.ims }));
   }
 
   /** Request Interrupt Handle: the number of the entry where the device has no such command. */

@@ -1,21 +1,19 @@
 // A work queue: enabled, its interrupt set up, descriptors submitted and their records collected (idxd_drv_enable_wq(),
 // idxd_drv_disable_wq() in drivers/dma/idxd/device.c).
-import { describeFailure, fail, Lock, ModelError, ok } from '@siov/base';
+import { fail, Lock, ModelError, ok } from '@siov/base';
 import type { Result, Steps } from '@siov/base';
 import { CMDSTATUS, COMMAND, COMMAND_ERROR, DESCRIPTOR_FLAG, OPCODE, wqOperand } from '@siov/datasheet';
 import type { CompletionRecord, Descriptor } from '@siov/datasheet';
-import type { IrqReturn } from '@siov/irq';
 import { runBatch } from './batch.ts';
 import type { BatchErrno, BatchResult } from './batch.ts';
-import { QueueDescriptors } from './descriptors.ts';
 import type { InFlight, Outcome, WorkRequest } from './descriptors.ts';
+import { KernelSide } from './kernel-side.ts';
 import type { DriverParts } from './parts.ts';
 import { QueuePortal } from './portal.ts';
 import type { SubmitErrno } from './portal.ts';
 import { ProcessQueues } from './process-queues.ts';
 import type { OpenErrno, ProcessQueue } from './process-queues.ts';
 import type { QueueSettings } from './queue-config.ts';
-import { QueueInterrupt } from './queue-interrupt.ts';
 import type { QueueInterruptErrno } from './queue-interrupt.ts';
 import { QueuePasid } from './queue-pasid.ts';
 import type { ModeBefore } from './queue-pasid.ts';
@@ -32,8 +30,6 @@ const FLAGS = COMPLETION_RECORD_ADDRESS_VALID | REQUEST_COMPLETION_RECORD | REQU
 interface QueueState {
   enabled: boolean;
   type: QueueType;
-  /** Completion interrupts taken. */
-  interrupts: number;
 }
 
 /** What a queue needs of its driver. */
@@ -48,10 +44,9 @@ export class GuestWorkQueue {
   readonly index: number;
   readonly settings: QueueSettings;
   readonly #parts: QueueParts;
-  readonly #interrupt: QueueInterrupt;
   readonly #portal: QueuePortal;
   readonly #pasid: QueuePasid;
-  readonly #descriptors: QueueDescriptors;
+  readonly #kernel: KernelSide;
   readonly #processes: ProcessQueues;
   /** wq_lock */
   readonly #lock: Lock;
@@ -63,19 +58,17 @@ export class GuestWorkQueue {
     this.index = settings.index;
     this.settings = settings;
     this.#parts = parts;
-    this.#interrupt = new QueueInterrupt(parts, settings.index);
     this.#portal = new QueuePortal(state, parts.device, settings);
-    const count = settings.dedicated ? settings.size : settings.threshold;
-    this.#descriptors = new QueueDescriptors(parts, settings.index, { count, portal: this.#portal, interrupt: this.#interrupt });
+    this.#kernel = new KernelSide(parts, settings, this.#portal);
     this.#pasid = new QueuePasid(parts, settings.index);
     this.#lock = new Lock(state, name);
-    this.#state = state.record<QueueState>(name, { enabled: false, type: 'kernel', interrupts: 0 });
+    this.#state = state.record<QueueState>(name, { enabled: false, type: 'kernel' });
     this.#processes = new ProcessQueues(parts, { settings, portal: this.#portal, lock: this.#lock, pasid: this.#pasid });
   }
 
   /** Completion interrupts taken since the driver was loaded. */
   get interrupts(): number {
-    return this.#state.interrupts;
+    return this.#kernel.interrupts;
   }
 
   get enabled(): boolean {
@@ -84,7 +77,7 @@ export class GuestWorkQueue {
 
   /** What descriptors name to have their interrupt; -1 while there is none. */
   get handle(): number {
-    return this.#interrupt.handle;
+    return this.#kernel.handle;
   }
 
   /** PASID in WQCFG; null: PASID enable is off. */
@@ -109,7 +102,7 @@ export class GuestWorkQueue {
 
   /** idxd_dma_submit_memcpy(): one Memory move with completion record and interrupt. Addresses are the guest's. */
   copy(source: bigint, destination: bigint, size: number, completionRecord: bigint): Steps<Result<void, SubmitErrno>> {
-    return this.#portal.submit(this.#interrupt.ims, () => this.#ours({ opcode: OPCODE.MEMMOVE, flags: FLAGS, source, destination, size, completionRecord, interruptHandle: this.handle }));
+    return this.#kernel.submit((interruptHandle) => ({ opcode: OPCODE.MEMMOVE, flags: FLAGS, source, destination, size, completionRecord, interruptHandle }));
   }
 
   /** What the stock driver does when a client gives its DMA channel back: Drain WQ. */
@@ -119,7 +112,7 @@ export class GuestWorkQueue {
 
   /** Submits `descriptor` as it is; one without a PASID gets the kernel's. Nobody waits for it. */
   submit(descriptor: Partial<Descriptor>): Steps<Result<void, SubmitErrno>> {
-    return this.#portal.submit(this.#interrupt.ims, () => this.#ours(descriptor));
+    return this.#kernel.submit(() => descriptor);
   }
 
   /**
@@ -127,25 +120,25 @@ export class GuestWorkQueue {
    * Waits for a free one first. Throws ModelError where the driver was given no memory for completion records.
    */
   start(request: WorkRequest, onComplete: ((outcome: Outcome) => void) | null = null): Steps<Result<InFlight, SubmitErrno>> {
-    return this.#descriptors.start(request, onComplete);
+    return this.#kernel.descriptors.start(request, onComplete);
   }
 
   /** The completion record of what was started. `EIO` names the error it has; `ENXIO`: the descriptor was aborted. */
   wait(inFlight: InFlight): Steps<Result<CompletionRecord, 'EIO' | 'ENXIO'>> {
-    return this.#descriptors.wait(inFlight);
+    return this.#kernel.descriptors.wait(inFlight);
   }
 
   /** {@link start} and {@link wait}. */
   *transfer(request: WorkRequest): Steps<Result<CompletionRecord, 'EIO' | SubmitErrno>> {
-    const started = yield* this.#descriptors.start(request);
-    return started.ok ? yield* this.#descriptors.wait(started.value) : started;
+    const started = yield* this.#kernel.descriptors.start(request);
+    return started.ok ? yield* this.#kernel.descriptors.wait(started.value) : started;
   }
 
   /** Descriptors as one batch, waited for. See {@link runBatch} for errors. */
   batch(members: readonly WorkRequest[]): Steps<Result<BatchResult, BatchErrno>> {
     const { dma, capabilities } = this.#parts;
     if (dma === null) throw new ModelError(`${this.#name}: the driver was given no memory for batches`);
-    return runBatch({ descriptors: this.#descriptors, dma, gencap: capabilities.gencap, maxBatchShift: this.settings.maxBatchShift }, members);
+    return runBatch({ descriptors: this.#kernel.descriptors, dma, gencap: capabilities.gencap, maxBatchShift: this.settings.maxBatchShift }, members);
   }
 
   /** Opens the queue for the process with the address space `mm`. `ENXIO`: it is not enabled for processes; else see {@link ProcessQueues.open}. */
@@ -162,12 +155,8 @@ export class GuestWorkQueue {
    * idxd_int_handle_revoke() for one queue: a new handle, swapped while nobody submits, and a Drain behind what was submitted
    * with the old one: its interrupt has the thread submit that once more. Without a new handle the queue is dead.
    */
-  *renewHandle(): Steps<void> {
-    const renewed = yield* this.#interrupt.renew();
-    if (!renewed.ok) {
-      yield* this.quiesce();
-      yield* this.#descriptors.abortRevoked();
-    } else if (renewed.value !== undefined && renewed.value !== this.handle) yield* this.#lock.with(this.#swapHandle(renewed.value));
+  renewHandle(): Steps<void> {
+    return this.#kernel.renewHandle(this.#lock);
   }
 
   /** idxd_wq_quiesce(): nothing is submitted any more, until the queue is disabled and enabled again. */
@@ -176,22 +165,8 @@ export class GuestWorkQueue {
   }
 
   /** The device is halted: it completes nothing any more. */
-  *abandon(): Steps<void> {
-    yield* this.#portal.kill();
-    yield* this.#descriptors.flush();
-  }
-
-  *#swapHandle(handle: number): Steps<void> {
-    // Disabled meanwhile, the queue has no use for it.
-    if (!this.#state.enabled || this.handle === -1) {
-      yield* this.#interrupt.releaseHandle(handle);
-      return;
-    }
-    yield* this.#portal.pause();
-    this.#interrupt.swap(handle);
-    this.#portal.resume();
-    const drained = yield* this.#portal.submitPast(this.#interrupt.ims, this.#interrupt.drainDescriptor());
-    if (!drained.ok) this.#parts.core.log.warn(`${this.#name}: Failed to submit drain desc: ${describeFailure(drained)}`);
+  abandon(): Steps<void> {
+    return this.#kernel.abandon();
   }
 
   *#openProcess(mm: object): Steps<Result<ProcessQueue, OpenErrno>> {
@@ -209,7 +184,7 @@ export class GuestWorkQueue {
       yield* this.#pasid.restore(before);
       return fail('EIO', `${this.#name}: Enable WQ: error 0x${error.toString(16)}`);
     }
-    const ready: Result<void, QueueErrno> = type === 'kernel' ? yield* this.#setUpKernel() : ok();
+    const ready: Result<void, QueueErrno> = type === 'kernel' ? yield* this.#kernel.setUp() : ok();
     if (!ready.ok) {
       yield* this.#reset();
       yield* this.#pasid.restore(before);
@@ -221,23 +196,13 @@ export class GuestWorkQueue {
     return ok();
   }
 
-  /** idxd_wq_request_irq() and idxd_wq_alloc_resources(). */
-  *#setUpKernel(): Steps<Result<void, QueueErrno>> {
-    const interrupt = yield* this.#interrupt.setUp(this, () => this.#completion());
-    if (!interrupt.ok) return interrupt;
-    const resources = this.#descriptors.setUp();
-    if (!resources.ok) yield* this.#interrupt.tearDown(this, function* () {});
-    return resources;
-  }
-
   *#disable(): Steps<void> {
     if (!this.#state.enabled) return;
     this.#state.enabled = false;
     yield* this.#portal.kill();
     this.#processes.revoke();
     yield* this.drain();
-    yield* this.#interrupt.tearDown(this, () => this.#descriptors.flush());
-    this.#descriptors.tearDown();
+    yield* this.#kernel.tearDown();
     yield* this.#reset();
     this.#pasid.forget();
   }
@@ -261,21 +226,6 @@ export class GuestWorkQueue {
     const { systemPasid } = this.#parts;
     if (!this.settings.dedicated) return yield* this.#pasid.set(0);
     return type === 'user' || systemPasid === null ? null : yield* this.#pasid.set(systemPasid.pasid);
-  }
-
-  /** __get_desc(): descriptors carry the kernel's PASID, which counts in shared queues. */
-  #ours(descriptor: Partial<Descriptor>): Partial<Descriptor> {
-    return { pasid: this.#parts.systemPasid?.pasid ?? 0, ...descriptor };
-  }
-
-  *#completion(): Steps<IrqReturn> {
-    yield* this.#parts.core.ports.trace.cross('guest', 'wq_thread', { wq: this.index }, this.#thread());
-    return 'handled';
-  }
-
-  *#thread(): Steps<void> {
-    this.#state.interrupts += 1;
-    yield* this.#descriptors.collect();
   }
 
   *#reset(): Steps<void> {

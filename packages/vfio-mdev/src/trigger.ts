@@ -88,7 +88,7 @@ export class TriggerHelper<C> {
   *#resume(vector: number): Steps<Result<void, TriggerErrno>> {
     const trigger = this.irqs.trigger(vector);
     if (trigger === undefined) return fail('EINVAL', `${this.#name}: vector ${vector} is not armed`);
-    if (this.#interrupts.ready(vector)) return ok();
+    if (this.#interrupts.requested(vector)) return ok();
     const armed = yield* this.#interrupts.arm(VFIO_PCI_IRQ.MSIX, vector, trigger);
     if (!armed.ok) yield* this.#interrupts.free(VFIO_PCI_IRQ.MSIX, vector);
     return armed;

@@ -80,10 +80,9 @@ export class VectorInterrupts<C> implements IrqBackend {
     return found?.backing === 'msi' ? this.#source.msi()?.desc(found.msiIndex) : undefined;
   }
 
-  /** Whether what `vector` needs to be raised is there: for an emulated one that is nothing. */
-  ready(vector: number): boolean {
-    const found = this.#vectors[vector];
-    return found !== undefined && (found.backing === 'emulated' || found.state.requested !== null);
+  /** Whether `vector` has an action. */
+  requested(vector: number): boolean {
+    return (this.#vectors[vector]?.state.requested ?? null) !== null;
   }
 
   /** Classic: every interrupt is allocated here, all or none. */

@@ -2,19 +2,10 @@ import { describe, expect, test } from 'vitest';
 import { Executor, ok, recordTrace } from '@siov/base';
 import type { TraceEvent } from '@siov/base';
 import { procInterrupts } from '@siov/irq';
-import type { IrqSet, IrqSetData } from '@siov/vfio';
-import type { VectorBacking } from '../src/index.ts';
+import { VFIO_PCI_IRQ } from '@siov/vfio';
+import type { IrqSet } from '@siov/vfio';
+import { DISABLE, fds, helperHost, set } from './helper-host.ts';
 import { CountingFd, intruded, makeHost } from './host.ts';
-
-const set = (start: number, count: number, data: IrqSetData, action: IrqSet['action'] = 'trigger'): IrqSet => ({ index: 2, start, count, action, data });
-const fds = (start: number, list: readonly (CountingFd | null)[]): IrqSet => set(start, list.length, { kind: 'eventfd', fds: list });
-const DISABLE = set(0, 0, { kind: 'none' });
-
-function helperHost(backing: readonly VectorBacking[] = ['emulated', 'msi', 'msi'], options: Parameters<typeof makeHost>[0] = {}) {
-  const host = makeHost(options);
-  const device = host.mdev();
-  return { ...host, device, helper: host.helperOf(device, backing) };
-}
 
 describe('setTrigger', () => {
   test('R12: a vector with an interrupt behind it has exactly one action, named after the vector; the emulated one has none', () => {
@@ -188,35 +179,15 @@ describe('between any two steps', () => {
   });
 });
 
-describe('idle and resume', () => {
-  test('an idle vector holds no slot and keeps its eventfd; resumed, its interrupt signals it again', () => {
-    const { helper, run, fire, counters } = helperHost();
-    const before = counters();
-    const fd = new CountingFd();
-    run(helper.setTrigger(fds(1, [fd])));
-    run(helper.idle(1));
-    run(helper.idle(1));
-    run(helper.idle(0));
-    run(helper.idle(9));
-    expect([counters(), helper.hwirq(1).ok, fd.closes]).toEqual([before, false, 0]);
-    expect(run(helper.resume(1))).toEqual(ok());
-    expect(run(helper.resume(1))).toEqual(ok());
-    fire(0);
-    expect([fd.signals, counters().slots]).toEqual([1, 1]);
-  });
-
-  test('a vector that is not armed cannot be resumed, and a refused one stays idle with its eventfd', () => {
-    const { helper, run, policy, counters } = helperHost();
-    const fd = new CountingFd();
-    expect(run(helper.resume(1))).toMatchObject({ errno: 'EINVAL' });
-    expect(run(helper.resume(9))).toMatchObject({ errno: 'EINVAL' });
-    run(helper.setTrigger(fds(1, [fd])));
-    run(helper.idle(1));
-    const idle = counters();
-    policy.refuse = true;
-    expect(run(helper.resume(1))).toMatchObject({ errno: 'EINVAL', message: 'refused' });
-    expect([counters(), fd.closes]).toEqual([idle, 0]);
-  });
+test('giving up REQ leaves the vectors as they are', () => {
+  const { helper, run } = helperHost();
+  const req = new CountingFd('req');
+  run(helper.setTrigger(fds(0, [new CountingFd(), new CountingFd()])));
+  expect(run(helper.request())).toBe(false);
+  run(helper.setTrigger({ ...fds(0, [req]), index: VFIO_PCI_IRQ.REQ }));
+  expect([run(helper.request()), req.signals]).toEqual([true, 1]);
+  expect(run(helper.setTrigger({ ...DISABLE, index: VFIO_PCI_IRQ.REQ }))).toEqual(ok(0));
+  expect([helper.armed, req.closes, run(helper.request())]).toEqual([2, 1, false]);
 });
 
 test('R9: the helper reaches the message storage through the irq layer alone, and the interrupt comes back the same way', () => {

@@ -1,10 +1,13 @@
 // The table of SET_IRQS (drivers/vfio/pci/vfio_pci_intrs.c), a test a row: INTx.
 import { describe, expect, test } from 'vitest';
-import { fail, ModelError, noTrace, plainState } from '@siov/base';
+import { fail, ModelError, noTrace, ok, plainState, point } from '@siov/base';
+import type { EventFd } from '@siov/base';
 import { PciIrqs } from '../src/index.ts';
 import { bools, eventfds, INTX, makeIrqs, none } from './irqs-machine.ts';
 import { allGone, kept, named, nothing, outcome, prepare, signalled } from './irqs-rows.ts';
 import type { Row } from './irqs-rows.ts';
+
+const step = point('register', 'wait queue');
 
 const INTX_ROWS: readonly Row[] = [
   ['DATA_EVENTFD, no index in use: enables', 'none', (m) => eventfds(INTX, 0, [m.fd()]), 'ok', ({ irqs, held }) => expect([irqs.index, irqs.armed, held.armed.size]).toEqual([INTX, 1, 1])],
@@ -74,6 +77,20 @@ describe('INTx', () => {
     Object.assign(intx, { unmaskOn: undefined });
     expect(unmask()).toMatchObject({ errno: 'ENOTTY' });
     expect(machine.fds.map(({ closed }) => closed)).toEqual([false, true, true]);
+  });
+
+  test('the backend is told of an eventfd that unmasks, and of its end, once each', () => {
+    const machine = makeIrqs('classic');
+    const told: (string | null)[] = [];
+    Object.assign(machine.backend.intx ?? {}, { *unmaskOn(fd: EventFd | null) { yield step; told.push(fd?.name ?? null); return ok(); } });
+    const set = (fd: EventFd | null, action: 'trigger' | 'unmask') => machine.run(machine.irqs.setIrqs(eventfds(INTX, 0, [fd], action)));
+    for (let round = 0; round < 2; round++) {
+      set(machine.fd(), 'trigger');
+      set(null, 'unmask');
+      if (round === 1) set(machine.fd(), 'unmask');
+      machine.run(machine.irqs.disable());
+    }
+    expect(told).toEqual(['fd2', null]);
   });
 
   test('a backend that has an INTx and nothing to mask it with is a mistake', () => {

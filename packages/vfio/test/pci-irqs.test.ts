@@ -1,9 +1,11 @@
 import { expect, test } from 'vitest';
 import fc from 'fast-check';
-import { noTrace, ok, plainState } from '@siov/base';
+import { Executor, ModelEventFd, noTrace, ok, plainState, recordTrace } from '@siov/base';
+import type { Steps, TraceEvent } from '@siov/base';
 import { PciIrqs, VFIO_IRQ_INFO } from '../src/index.ts';
 import type { IrqSet, IrqSetData } from '../src/index.ts';
 import { COUNTS, ERR, eventfds, INTX, makeIrqs, MSI, MSIX, REQ } from './irqs-machine.ts';
+import type { IrqsMachine } from './irqs-machine.ts';
 import { Oracle } from './irqs-oracle.ts';
 import { outcome } from './irqs-rows.ts';
 
@@ -20,16 +22,43 @@ test('GET_IRQ_INFO: counts and flags by index; NORESIZE for MSI, and for MSI-X w
   expect(bare.info(MSIX)).toEqual(ok({ index: MSIX, count: 0, flags: 0 }));
 });
 
-test('two threads: one request after the other', () => {
+test.each<[string, (machine: IrqsMachine) => Steps<unknown>]>([
+  ['a request', ({ irqs, fd }) => irqs.setIrqs(eventfds(MSI, 0, [fd()]))],
+  ['giving up the index in use', ({ irqs }) => irqs.disable()],
+  ['the release', ({ irqs }) => irqs.release()],
+  ['asking for the device', ({ irqs }) => irqs.request()],
+  ['an error', ({ irqs }) => irqs.error()],
+])('%s waits for a request that is under way', (_what, call) => {
   const machine = makeIrqs('dynamic');
-  const [a, b] = [machine.fd(), machine.fd()];
-  const steps = machine.irqs.setIrqs(eventfds(MSIX, 0, [a]));
+  const { irqs, executor, run } = machine;
+  const steps = irqs.setIrqs(eventfds(MSIX, 0, [machine.fd()]));
   for (let taken = 0; taken < 2; taken++) steps.next();
-  machine.executor.spawn({ name: 'other', layer: 'test' }, machine.irqs.setIrqs(eventfds(MSI, 0, [b])));
-  machine.executor.settle();
-  machine.run(steps);
-  machine.executor.settle();
-  expect([machine.irqs.index, a.closed, b.closed]).toEqual([MSIX, false, true]);
+  let done = false;
+  executor.spawn({ name: 'other', layer: 'test' }, (function* () { yield* call(machine); done = true; })());
+  executor.settle();
+  expect([done, irqs.gate.held]).toEqual([false, true]);
+  run(steps);
+  executor.settle();
+  expect([done, irqs.gate.held]).toEqual([true, false]);
+});
+
+test('after the release nobody is told of anything', () => {
+  const { irqs, run, fd } = makeIrqs('dynamic');
+  for (const single of [ERR, REQ]) run(irqs.setIrqs(eventfds(single, 0, [fd()])));
+  run(irqs.release());
+  run(irqs.release());
+  expect([run(irqs.error()), run(irqs.request())]).toEqual([false, false]);
+});
+
+test('a signal is a call of layer vfio in the trace, with index and vector', () => {
+  const executor = new Executor();
+  const events: TraceEvent[] = [];
+  const irqs = new PciIrqs({ state: plainState, trace: recordTrace(executor, () => 0, (event) => events.push(event)) }, 'dev', makeIrqs('dynamic').backend, { resize: 'dynamic' });
+  const fd = new ModelEventFd(plainState, 'fd');
+  executor.run({ name: 'user', layer: 'test' }, irqs.setIrqs(eventfds(MSIX, 3, [fd])));
+  irqs.signal(3);
+  irqs.signal(2);
+  expect([fd.count, events.map(({ to, operation, values }) => [to, operation, values])]).toEqual([1, [['vfio', 'eventfd_signal', { index: MSIX, vector: 3 }]]]);
 });
 
 const index = fc.constantFrom(INTX, MSI, MSIX, MSIX, MSIX, ERR, REQ);

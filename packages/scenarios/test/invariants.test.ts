@@ -60,8 +60,7 @@ function pasid(machine: ProgramMachine, seat: number): number {
 /** What the trigger helper's handler signals. */
 function triggerBehind(machine: ProgramMachine, slot: number): EventFd {
   const [action] = data(machine, slot).desc.state.actions;
-  const vector = (action ?? never()).devId as { readonly state: { readonly trigger: EventFd } };
-  return vector.state.trigger;
+  return (action ?? never()).devId as EventFd;
 }
 
 const run = <T>(machine: ProgramMachine, steps: Steps<T>): T => machine.host.executor.run(HK, steps);

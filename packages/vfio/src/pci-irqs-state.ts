@@ -1,6 +1,6 @@
 // What the files of the SET_IRQS state machine share.
 import { fail, ok } from '@siov/base';
-import type { EventFd, Failure, Result } from '@siov/base';
+import type { EventFd, Failure, Result, StatePort } from '@siov/base';
 import type { SetIrqsErrno } from './device.ts';
 import type { DeviceIrqIndex, IrqBackend } from './irq-backend.ts';
 import { closeFds } from './irq-set.ts';
@@ -26,7 +26,8 @@ export interface IrqParts {
   readonly state: IrqState;
   /** Of the index in use: the eventfd of each vector that has one. */
   readonly triggers: Map<number, EventFd>;
-  grant(resource: string): boolean;
+  /** To ask for memory. */
+  readonly port: Pick<StatePort, 'grant'>;
   /** eventfd_signal(). Nothing happens without one. */
   signal(fd: EventFd | null | undefined, values: { readonly index: number; readonly vector: number }): void;
 }
@@ -56,10 +57,10 @@ export function usable({ name }: IrqParts, fd: EventFd & { readonly closed?: boo
 
 /** What an action takes before its interrupt is requested: its name. */
 export function nameOf(parts: IrqParts, vector: number): Result<void, 'ENOMEM'> {
-  return parts.grant('vfio_irq_name') ? ok() : fail('ENOMEM', `${parts.name}: no memory for the name of vector ${vector}`);
+  return parts.port.grant('vfio_irq_name') ? ok() : fail('ENOMEM', `${parts.name}: no memory for the name of vector ${vector}`);
 }
 
 /** The records of one vector, or of all that an index is enabled with. */
 export function contextOf(parts: IrqParts, what: string): Result<void, 'ENOMEM'> {
-  return parts.grant('vfio_irq_ctx') ? ok() : fail('ENOMEM', `${parts.name}: no memory for the context of ${what}`);
+  return parts.port.grant('vfio_irq_ctx') ? ok() : fail('ENOMEM', `${parts.name}: no memory for the context of ${what}`);
 }

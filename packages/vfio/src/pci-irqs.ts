@@ -38,7 +38,7 @@ export class PciIrqs {
     this.gate = new Lock(state, `${name}/igate`);
     this.#parts = {
       name, backend, resize,
-      grant: (resource) => state.grant(resource),
+      port: state,
       signal: signalWith(trace),
       state: state.record(`${name}/irqs`, { index: NO_INDEX, vectors: 0, unmask: null, err: null, req: null }),
       triggers: state.map(`${name}/triggers`),

@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TraceEvent } from '@siov/base';
 import { buildTestModules, dsaShell, Guest, requireAssets } from '@siov/guest-harness';
-import type { GuestAssets, TestModules } from '@siov/guest-harness';
+import type { BootOptions, GuestAssets, TestModules } from '@siov/guest-harness';
 import type { Host } from '@siov/scenarios';
 import { realNow } from '@siov/scenarios';
 import { serveDsa, socketPaths } from '../src/serving.ts';
-import type { Serving } from '../src/serving.ts';
+import type { GuestPasidOptions, Serving } from '../src/serving.ts';
 
 /** Found or fetched once; where there are none and none may be fetched, tests are skipped, which the run ends by saying. */
 export const { assets } = await requireAssets();
@@ -25,17 +25,20 @@ export interface ServedDevices {
   readonly watch: { on: ((event: TraceEvent) => void) | null };
   /** Device errors: none in a good run. */
   readonly errors: unknown[];
+  /** Requests of QEMU's that failed, in a sentence each. */
+  readonly refusals: string[];
   /** Clients that came and went. */
   readonly detached: () => number;
   close(): void;
 }
 
-export function served(profile?: string, devices = 1): ServedDevices {
+export function served(profile?: string, devices = 1, guestPasids?: GuestPasidOptions): ServedDevices {
   const folder = mkdtempSync(join(tmpdir(), 'siov-served-'));
   const socketPath = join(folder, 'dsa.sock');
   const events: TraceEvent[] = [];
   const watch: ServedDevices['watch'] = { on: null };
   const errors: unknown[] = [];
+  const refusals: string[] = [];
   let detached = 0;
   const sink = (event: TraceEvent) => {
     events.push(event);
@@ -46,8 +49,10 @@ export function served(profile?: string, devices = 1): ServedDevices {
     devices,
     trace: { now: realNow, sink },
     ...(profile === undefined ? {} : { profile }),
+    ...(guestPasids === undefined ? {} : { guestPasids }),
     onEvent: (event) => {
       if (event.kind === 'device-error' || event.kind === 'server-error') errors.push(event);
+      if (event.kind === 'request' && event.errno !== undefined) refusals.push(`${event.command}: ${event.errno}: ${event.message ?? ''}`);
       if (event.kind === 'detached') detached += 1;
     },
   });
@@ -59,6 +64,7 @@ export function served(profile?: string, devices = 1): ServedDevices {
     events,
     watch,
     errors,
+    refusals,
     detached: () => detached,
     close() {
       serving.close();
@@ -68,9 +74,9 @@ export function served(profile?: string, devices = 1): ServedDevices {
 }
 
 /** Boots a guest on the device and loads what lets idxd run under emulation, then idxd. */
-export async function bootWithIdxd(from: GuestAssets, device: ServedDevices): Promise<{ guest: Guest; modules: TestModules }> {
+export async function bootWithIdxd(from: GuestAssets, device: ServedDevices, boot: Pick<BootOptions, 'viommu'> = {}): Promise<{ guest: Guest; modules: TestModules }> {
   const modules = await buildTestModules(from.kernel);
-  const guest = await Guest.boot({ assets: from, vfioUserSocket: device.socketPaths });
+  const guest = await Guest.boot({ assets: from, vfioUserSocket: device.socketPaths, ...boot });
   for (const module of [modules.movdir64b, 'idxd'] as const) {
     const loaded = await guest.insmod(module);
     if (loaded.status !== 0) throw new Error(`insmod ${typeof module === 'string' ? module : module.name}: ${loaded.stderr}`);

@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import fc from 'fast-check';
 import { Executor, recordTrace } from '@siov/base';
 import type { Steps, TraceEvent } from '@siov/base';
-import { CMD, COMMAND, command, DSA_SPR, GENCAP, PCICMD, Wqcfg } from '@siov/datasheet';
+import { CMD, COMMAND, command, DSA_SPR, GENCAP, MSGCTL, PCICMD, Wqcfg } from '@siov/datasheet';
+import { VFIO_IRQ_INFO, VFIO_PCI_IRQ } from '@siov/vfio';
 import { DEFAULT_QUEUE, MDEV_TYPE } from '../src/index.ts';
 import { makeHost, makeVirtual } from './fake-function.ts';
 
@@ -60,6 +61,40 @@ describe('a mediated device', () => {
     expect(run(driver.mdevs.create(MDEV_TYPE))).toMatchObject({ errno: 'ENODEV' });
     expect(run(driver.mdevs.create('dsa-2swq'))).toMatchObject({ errno: 'EINVAL' });
     expect(counters()).toEqual(before);
+  });
+
+  test('with PASIDs takes a set of them with it when it goes; more than there are fails and leaves nothing', () => {
+    const host = makeHost({ pasidWidth: 5 });
+    const driver = host.probe();
+    if (!driver.ok) throw new Error(driver.message);
+    const { mdevs } = driver.value;
+    for (let round = 0; round < 3; round++) {
+      const made = host.run(mdevs.create(MDEV_TYPE, { pasid: true }));
+      if (!made.ok) throw new Error(made.message);
+      host.run(mdevs.remove(made.value));
+    }
+    const before = host.counters();
+    expect(host.run(mdevs.create(MDEV_TYPE, { pasid: true, quota: 32 }))).toMatchObject({ errno: 'ENOSPC' });
+    expect([host.counters(), mdevs.types[0]?.available()]).toEqual([before, 1]);
+  });
+
+  test.each([1, 10, 2.5])('has no %d vectors', (vectors) => {
+    const { driver, run, counters } = makeVirtual();
+    const before = counters();
+    expect(run(driver.mdevs.create(MDEV_TYPE, { vectors }))).toMatchObject({ errno: 'EINVAL' });
+    expect(counters()).toEqual(before);
+  });
+
+  test('has as many vectors as it was made with, and says how VFIO takes them', () => {
+    const { vfio, config, driver, mdev, run, setIrqs, virtual } = makeVirtual({ create: { vectors: 9, resize: 'classic' } });
+    expect([vfio.irqInfo(2), MSGCTL.tableSize.get(config.read(MSGCTL))]).toMatchObject([{ value: { count: 9, flags: VFIO_IRQ_INFO.EVENTFD | VFIO_IRQ_INFO.NORESIZE } }, 8]);
+    expect(setIrqs(0, Array.from({ length: 9 }, () => true)).ok).toBe(true);
+    expect([virtual.triggers.armed, new Set([1, 2, 3, 4, 5, 6, 7, 8].map((vector) => virtual.triggers.hwirq(vector)).map((slot) => slot.ok && slot.value)).size]).toEqual([9, 8]);
+    let asked = 0;
+    const request = { name: 'req', signal: () => { asked += 1; }, close() {} };
+    run(vfio.setIrqs({ index: VFIO_PCI_IRQ.REQ, start: 0, count: 1, action: 'trigger', data: { kind: 'eventfd', fds: [request] } }));
+    run(driver.mdevs.remove(mdev));
+    expect(asked).toBe(1);
   });
 
   test('R3: while it is there its portals are not the host kernel’s alone, and no interrupt domain may do without checks', () => {

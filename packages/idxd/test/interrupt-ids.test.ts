@@ -1,8 +1,11 @@
 // Whose PASID the interrupt behind a vector checks: what the virtual permission table says when it is set up.
 import { describe, expect, test } from 'vitest';
 import fc from 'fast-check';
+import { plainState } from '@siov/base';
 import { COMMAND, Msixperm, PCICMD } from '@siov/datasheet';
-import { makeVirtual, WITH_PASIDS } from './fake-function.ts';
+import { PagingDomain } from '@siov/iommu';
+import { addVirtual, makeHost, makeVirtual, WITH_PASIDS } from './fake-function.ts';
+import { MDEV_TYPE } from '../src/index.ts';
 
 const MSIXPERM = 0x200;
 /** Both ways a guest of QEMU comes to an interrupt: vectors one by one, and disabled and enabled again as their number grows. */
@@ -41,6 +44,18 @@ describe('a permission entry', () => {
     const before = counters();
     expect(setIrqs(1, [true])).toMatchObject({ errno: 'ENXIO' });
     expect([counters(), virtual.triggers.armed]).toEqual([before, 0]);
+  });
+
+  test('of PASID 0 is refused also where somebody has called a PASID of the set so: it stands for requests without one', () => {
+    const { iommu, run, probe, fake } = makeHost();
+    const [set, driver] = [iommu.allocSet(null, 2), probe()];
+    if (!set.ok || !driver.ok) throw new Error('set-up');
+    const guest = addVirtual({ run, fake }, driver.value, MDEV_TYPE, { set: set.value });
+    const pasid = set.value.alloc();
+    if (!pasid.ok || !set.value.attachSpid(pasid.value, 0).ok) throw new Error('name');
+    if (!iommu.attachPasid(new PagingDomain(plainState, 'zero'), guest.mdev.device, pasid.value).ok) throw new Error('attach');
+    guest.permit(1, { pasidEnable: 1, pasid: 0 });
+    expect(guest.setIrqs(1, [true])).toMatchObject({ errno: 'ENXIO' });
   });
 
   test('R20: written to a live interrupt changes nothing of it, and counts when the interrupt is set up next', () => {

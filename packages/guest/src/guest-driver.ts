@@ -70,6 +70,7 @@ export class GuestDriver {
   }
 
   static *#probe(core: IrqCore, device: PciDevice, parent: IrqDomain<MsiAllocInfo>, options: GuestDriverOptions): Steps<Result<GuestDriver, GuestProbeErrno>> {
+    if (!core.ports.state.grant('idxd_device')) return fail('ENOMEM', `${device.name}: no memory for its driver`);
     const bar = device.bar(0);
     if (!bar.ok) return bar;
     const { config } = device.resources;
@@ -95,6 +96,7 @@ export class GuestDriver {
     },
   ): Steps<Result<GuestDriver, GuestProbeErrno>> {
     const capabilities = yield* readCapabilities(function_, version);
+    if (!Array.from({ length: capabilities.wqs }).every(() => core.ports.state.grant('idxd_wq'))) return fail('ENOMEM', `${device.name}: no memory for ${capabilities.wqs} work queues`);
     const configuration = yield* findConfiguration(function_, capabilities, { pasids: pasids !== null, queues, engines });
     if (!configuration.ok) return configuration;
     const vectors = yield* pciAllocIrqVectors(core, device, parent, permissions.vectors === undefined ? {} : { minVectors: permissions.vectors, maxVectors: permissions.vectors });

@@ -82,6 +82,7 @@ export class ProcessQueues {
     if (pasids === null) return fail('ENODEV', `${this.#name}: the driver uses no PASIDs`);
     const { dedicated } = this.#queue.settings;
     if (dedicated && [...this.#open.values()].some(({ live }) => live)) return fail('EBUSY', `${this.#name} is dedicated, and is open`);
+    if (!this.#parts.core.ports.state.grant('idxd_user_context')) return fail('ENOMEM', `${this.#name}: no memory for a process`);
     const bound = yield* pasids.bindProcess(mm);
     if (!bound.ok) return bound;
     const given = dedicated ? yield* this.#queue.pasid.change(bound.value.pasid) : ok();

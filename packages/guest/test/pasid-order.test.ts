@@ -127,8 +127,9 @@ describe('R17, R20: the permission entry is written before the interrupt is requ
 
 describe('R19: one driver, on a host and in a guest', () => {
   /** Everything from probe to removal, of one queue, on a host that has to configure it. */
-  function life(options: { readonly ims: boolean }) {
-    const guest = makeGuest({ profile: DSA_SMALL });
+  function life(options: { readonly ims: boolean; readonly in?: 'host' | 'guest' }) {
+    const onHost = options.in !== 'guest';
+    const guest = makeGuest(onHost ? { profile: DSA_SMALL } : {});
     const { pasids } = recordedPasids(guest, { system: SYSTEM });
     const alloc = function* (vector: number, binding: PasidBinding | null): Steps<Result<{ virq: number; index: number }, 'ENOSPC'>> {
       guest.log.push(`ims alloc ${vector} for ${binding?.pasid}`);
@@ -141,7 +142,7 @@ describe('R19: one driver, on a host and in a guest', () => {
       yield* pciMsixFreeIrq(guest.device, vector);
     };
     const permissions = options.ims ? { permissions: imsPermissions({ alloc, free: release }) } : {};
-    const probed = guest.probe({ pasids, queues: [{ index: 0, group: 0, mode: 'dedicated', size: 16 }], ...permissions });
+    const probed = guest.probe({ pasids, ...(onHost && { queues: [{ index: 0, group: 0, mode: 'dedicated', size: 16 }] }), ...permissions });
     if (!probed.ok) throw new Error(probed.message);
     const [queue] = probed.value.queues;
     if (queue === undefined) throw new Error('no queue');
@@ -167,6 +168,19 @@ describe('R19: one driver, on a host and in a guest', () => {
     expect(ims.accesses.filter((each) => each.startsWith('ims'))).toEqual(['ims alloc 1 for 5', 'ims free 1']);
     expect([msix.vectors, ims.vectors]).toEqual([3, 1]);
     expect([msix.counters, ims.counters]).toEqual([{ virqs: 0, reserved: 0, assigned: 0, managed: 0 }, { virqs: 0, reserved: 0, assigned: 0, managed: 0 }]);
+  });
+
+  /** Without what configures the device as well: a guest finds that done by its host. */
+  const driving = (accesses: readonly string[]) => shared(accesses).filter((each) => !/^[RW]\d+ [34]\w\w( |$)/.test(each));
+
+  test('a host with its store and a guest with its table: the accesses are the same, but for the permission table', () => {
+    const [host, guest] = [life({ ims: true }), life({ ims: false, in: 'guest' })];
+    expect(driving(host.accesses)).toEqual(driving(guest.accesses));
+    expect(driving(guest.accesses).length).toBeGreaterThan(20);
+    expect(guest.accesses.filter((each) => each.startsWith('W32 208'))).toEqual([permission(1, SYSTEM), permission(1, null)]);
+    expect(host.accesses.some((each) => each.startsWith('W32 208'))).toBe(false);
+    // With a table on both sides, there is no difference at all.
+    expect(life({ ims: false }).accesses.filter((each) => !/ [34]\w\w( |$)/.test(each))).toEqual(guest.accesses.filter((each) => !/ [34]\w\w( |$)/.test(each)));
   });
 
   test('the store’s entry is named in the handle’s request and release, and its page takes the descriptor', () => {

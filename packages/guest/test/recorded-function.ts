@@ -160,7 +160,8 @@ export function makeGuest({ profile = FIXED, mode = { dedicated: 1 }, state = 0,
 }
 
 /** PASIDs as IOMMU management gives them, each call written into the list of accesses; `refuse` makes the next ones fail. */
-export function recordedPasids(guest: Pick<ReturnType<typeof makeGuest>, 'log'>, options: { readonly system?: number } = {}) {
+export function recordedPasids(guest: Pick<ReturnType<typeof makeGuest>, 'log'>, options: { readonly system?: number; readonly grant?: (resource: string) => boolean } = {}) {
+  const { grant = () => true } = options;
   const bound = new Set<PasidBinding>();
   const refuse = { system: false, process: false, unbind: false };
   let next = 0x100;
@@ -172,10 +173,10 @@ export function recordedPasids(guest: Pick<ReturnType<typeof makeGuest>, 'log'>,
   };
   const pasids: DevicePasids = {
     *system() {
-      return refuse.system ? fail('ENOSPC', 'no PASID is left') : bind('system', options.system ?? 5);
+      return refuse.system || !grant('pasid') ? fail('ENOSPC', 'no PASID is left') : bind('system', options.system ?? 5);
     },
     *bindProcess() {
-      return refuse.process ? fail('ENOMEM', 'no memory for a bond') : bind('process', next++);
+      return refuse.process || !grant('iommu_sva') ? fail('ENOMEM', 'no memory for a bond') : bind('process', next++);
     },
     *unbind(binding) {
       if (refuse.unbind) return fail('EBUSY', 'an entry holds it');

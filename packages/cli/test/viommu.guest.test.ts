@@ -24,7 +24,7 @@ describe.skipIf(assets === undefined)("the stock driver under QEMU's IOMMU", () 
         await guest.sh(dsaShell.configure());
         const start = device.events.length;
         await guest.sh(dsaShell.enable());
-        const gpasid = await named(device.events.slice(start));
+        const gpasid = named(device.events.slice(start));
         expect(device.events.slice(start).filter(isStep).map((event) => step(event, gpasid))).toEqual([
           'BIND_GPASID g',
           'guest WQCFG g',

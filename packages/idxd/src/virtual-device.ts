@@ -25,6 +25,9 @@ import type { VirtualQueue } from './virtual-queue.ts';
 import { VirtualRegisters } from './virtual-registers.ts';
 import type { WorkQueue } from './work-queue.ts';
 
+/** What is behind the vectors: the trigger helper, or what stands in for it. */
+export type Triggers = Pick<TriggerHelper<PasidWitness>, 'irqs' | 'armed' | 'hwirq' | 'setTrigger' | 'signal' | 'request' | 'idle' | 'resume'>;
+
 export interface VirtualDeviceParts {
   readonly core: IrqCore;
   readonly device: Device;
@@ -42,11 +45,13 @@ export interface VirtualDeviceParts {
   readonly pasids: GuestPasidTable | null;
   /** How its vectors are taken, and the host's irqbypass manager. */
   readonly trigger?: VectorOptions;
+  /** In place of the trigger helper: another design of it, to compare. */
+  readonly triggers?: Triggers;
 }
 
 export class VirtualDevice {
   readonly vfio: VfioDevice;
-  readonly triggers: TriggerHelper<PasidWitness>;
+  readonly triggers: Triggers;
   readonly queue: WorkQueue;
   readonly device: Device;
   readonly migration: VirtualMigration;
@@ -78,7 +83,7 @@ export class VirtualDevice {
     const vectors = profile.msix.count;
     const backing = Array.from({ length: vectors }, (_each, vector) => (vector === 0 ? 'emulated' : 'msi'));
     this.#ids = { device, registers, pasids };
-    this.triggers = new TriggerHelper(core, name, backing, { msi: () => parts.msi, instance: (vector) => vectorId(this.#ids, vector) }, parts.trigger);
+    this.triggers = parts.triggers ?? new TriggerHelper(core, name, backing, { msi: () => parts.msi, instance: (vector) => vectorId(this.#ids, vector) }, parts.trigger);
     this.#handles = new VirtualHandles({ state, name, triggers: this.triggers, handles, vectors });
     this.#causes = new VirtualCauses(trace, registers, this.triggers);
     this.migration = new VirtualMigration({ state, lock: this.#lock, ids: this.#ids, queue, handles: this.#handles, triggers: this.triggers });

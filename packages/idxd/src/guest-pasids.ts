@@ -34,10 +34,6 @@ export class GuestPasidTable implements GuestPasids {
     this.#bound = parts.state.map(`${parts.device.name}/guest-pasids`);
   }
 
-  get set(): PasidSet {
-    return this.#parts.set;
-  }
-
   /** The host's PASIDs behind those that are bound. `shared`: another device of the virtual machine has it too. */
   get hostPasids(): { readonly pasid: number; readonly shared: boolean }[] {
     return [...this.#bound.values()].map(({ pasid }) => ({ pasid, shared: this.#references(pasid) > 1 }));

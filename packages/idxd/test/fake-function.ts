@@ -12,7 +12,7 @@ import { PciDevice } from '@siov/device';
 import { InterruptRemapping, Iommu } from '@siov/iommu';
 import { IrqCore, msiDomainOf, VectorDomain } from '@siov/irq';
 import { VFIO_PCI_IRQ, VFIO_PCI_REGION } from '@siov/vfio';
-import type { IrqSet } from '@siov/vfio';
+import type { IrqBypass, IrqSet } from '@siov/vfio';
 import { DEFAULT_QUEUE, HostDriver, MDEV_TYPE } from '../src/index.ts';
 import type { VirtualDevice, VirtualDeviceOptions, WorkQueueConfig } from '../src/index.ts';
 
@@ -143,6 +143,7 @@ export interface FakeHostOptions {
   /** Of the PASIDs of the IOMMU. */
   readonly pasidWidth?: number;
   readonly state?: StatePort;
+  readonly bypass?: IrqBypass;
 }
 
 /** How the virtual device of {@link makeVirtual} is to be. */
@@ -153,7 +154,7 @@ export interface FakeVirtualOptions extends FakeHostOptions {
 }
 
 /** The host, before the driver came. */
-export function makeHost({ profile = DSA_SPR, scalable = true, trace = noTrace, executor = new Executor(), pasidWidth = 20, state = plainState }: FakeHostOptions = {}) {
+export function makeHost({ profile = DSA_SPR, scalable = true, trace = noTrace, executor = new Executor(), pasidWidth = 20, state = plainState, bypass }: FakeHostOptions = {}) {
   const core = new IrqCore({ state, trace, clock: new ModelClock(state), spawn: (agent, steps) => executor.spawn(agent, steps) }, { name: 'host', cpus: 1, nrIrqs: 256, threadAgent: String });
   const vectors = new VectorDomain(core);
   const iommu = new Iommu({ state, trace }, { scalable, pasidWidth });
@@ -164,7 +165,7 @@ export function makeHost({ profile = DSA_SPR, scalable = true, trace = noTrace, 
     const resources = { config: fake.config, bars: { 0: fake.bar0 }, portals: fake.portals };
     const device = new PciDevice(name, { state, requesterId, resources });
     if (!iommu.probeDevice(device).ok) throw new Error('probing');
-    const probe = (...configs: readonly WorkQueueConfig[]) => run(HostDriver.probe({ core, iommu, interruptParent: remapping.domain }, device, configs.length > 0 ? configs : [DEFAULT_QUEUE]));
+    const probe = (...configs: readonly WorkQueueConfig[]) => run(HostDriver.probe({ core, iommu, interruptParent: remapping.domain, ...(bypass === undefined ? {} : { bypass }) }, device, configs.length > 0 ? configs : [DEFAULT_QUEUE]));
     return { fake, device, probe };
   };
   executor.spawn({ name: 'HI', layer: 'irq' }, vectors.interrupts(0));

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import fc from 'fast-check';
 import { Executor, recordTrace } from '@siov/base';
-import type { Steps, TraceEvent } from '@siov/base';
+import type { Result, Steps, TraceEvent } from '@siov/base';
 import { CMD, COMMAND, command, DSA_SPR, GENCAP, MSGCTL, PCICMD, Wqcfg } from '@siov/datasheet';
 import { VFIO_IRQ_INFO, VFIO_PCI_IRQ } from '@siov/vfio';
 import { DEFAULT_QUEUE, MDEV_TYPE } from '../src/index.ts';
@@ -175,4 +175,31 @@ test('a command and a reset from another thread never leave the guest with a que
     }),
     { numRuns: 200 },
   );
+});
+
+test('a PASID unbound by one thread while another sets an interrupt up with it is either gone or held, never in an entry and gone', () => {
+  const seen = new Set<string>();
+  fc.assert(
+    fc.property(fc.array(fc.boolean(), { maxLength: 60, size: 'max' }), (choices) => {
+      const { vfio, executor, fake, bind, permit, slot, iommu } = makeVirtual({ create: { pasid: true } });
+      const { pasids } = vfio;
+      if (pasids === undefined) throw new Error('no PASIDs');
+      const host = bind(5);
+      permit(1, { pasidEnable: 1, pasid: 5 });
+      const results: string[] = [];
+      const said = function* (name: string, steps: Steps<Result<unknown>>): Steps<void> {
+        const result = yield* steps;
+        results.push(`${name} ${result.ok ? 'ok' : result.errno}`);
+      };
+      const fd = { name: 'fd', signal() {}, close() {} };
+      const arm = vfio.setIrqs({ index: VFIO_PCI_IRQ.MSIX, start: 1, count: 1, action: 'trigger', data: { kind: 'eventfd', fds: [fd] } });
+      interleave(executor, choices, said('arm', arm), said('unbind', pasids.unbind(5)));
+      const outcome = results.sort().join(', ');
+      seen.add(outcome);
+      const held = slot(1) >= 0 && fake.ims(slot(1)).pasid === host;
+      expect([outcome, held, iommu.counters.attachments]).toEqual(held ? ['arm ok, unbind EBUSY', true, 2] : ['arm ENXIO, unbind ok', false, 1]);
+    }),
+    { numRuns: 100, examples: [[[true, true, true]], [[false, false, false]]] },
+  );
+  expect(seen.size).toBe(2);
 });

@@ -1,9 +1,10 @@
 // Whose PASID the interrupt behind a vector checks: what the virtual permission table says when it is set up.
 import { describe, expect, test } from 'vitest';
 import fc from 'fast-check';
-import { plainState } from '@siov/base';
-import { COMMAND, Msixperm, PCICMD } from '@siov/datasheet';
+import { Executor, ModelEventFd, plainState, recordTrace } from '@siov/base';
+import { COMMAND, layoutOf, Msixperm, PCICMD } from '@siov/datasheet';
 import { PagingDomain } from '@siov/iommu';
+import { IrqBypass } from '@siov/vfio';
 import { addVirtual, makeHost, makeVirtual, WITH_PASIDS } from './fake-function.ts';
 import { MDEV_TYPE } from '../src/index.ts';
 
@@ -139,6 +140,48 @@ describe('a permission entry', () => {
       { numRuns: 40 },
     );
   });
+});
+
+test('R9, R13: nothing but the irq chip writes to the message store, whatever guest and VMM do', () => {
+  const executor = new Executor();
+  const made = makeVirtual({ ...WITH_PASIDS, executor, trace: recordTrace(executor, () => 0, () => {}) });
+  const { fake, bind, permit, setIrqs, command, disable, run, vfio } = made;
+  const { ims, msixperm } = layoutOf(fake.profile).offsets;
+  const writers = new Set<string>();
+  const permissions: number[] = [];
+  const { write } = fake.bar0;
+  fake.bar0.write = (offset, size, value) => {
+    if (offset >= ims) writers.add(executor.current.layer);
+    if (offset >= msixperm && offset < msixperm + 8 * fake.profile.msix.count) permissions.push(offset);
+    return write(offset, size, value);
+  };
+  bind(5);
+  for (const pasid of [5, 0]) {
+    permit(1, pasid === 0 ? {} : { pasidEnable: 1, pasid });
+    setIrqs(0, [true, true]);
+    command(COMMAND.REQUEST_INTERRUPT_HANDLE, 1);
+    permit(1, { pasidEnable: 1, pasid: 5, ignore: 1 });
+    setIrqs(1, [true]);
+    command(COMMAND.RELEASE_INTERRUPT_HANDLE, 1);
+    disable();
+    run(vfio.reset());
+  }
+  expect([[...writers], permissions]).toEqual([['ims'], []]);
+});
+
+test('an interrupt is offered for posting under its eventfd; one that is ignored to nobody who waits there', () => {
+  const bypass = new IrqBypass(plainState, 'host');
+  const { permit, vfio, run, disable } = makeVirtual({ bypass });
+  const fd = new ModelEventFd(plainState, 'v1');
+  const arm = () => run(vfio.setIrqs({ index: 2, start: 1, count: 1, action: 'trigger', data: { kind: 'eventfd', fds: [fd.dup()] } }));
+  const offered = () => bypass.producers.map(({ token }) => token === fd.context);
+  arm();
+  expect(offered()).toEqual([true]);
+  permit(1, { ignore: 1 });
+  arm();
+  expect(offered()).toEqual([false]);
+  disable();
+  expect([offered(), fd.references]).toEqual([[], 1]);
 });
 
 test('R15: while MSIXPERM is written again and again no slot ever holds a PASID it was not set up with', () => {

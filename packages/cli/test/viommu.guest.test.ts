@@ -5,7 +5,9 @@ import type { TraceEvent } from '@siov/base';
 import { Msixperm, Wqcfg } from '@siov/datasheet';
 import { dsaShell } from '@siov/guest-harness';
 import { hostCounters } from '@siov/scenarios';
-import { assets, bootWithIdxd, interruptCount, kernelComplaints, served } from './served-guest.ts';
+import { guestDevices } from '../src/guest-figures.ts';
+import { assets, bootWithIdxd, interruptCount, kernelComplaints, qemusOf, served } from './served-guest.ts';
+import type { ServedDevices } from './served-guest.ts';
 import { siov } from './siov.ts';
 
 const COPIES = 200;
@@ -114,6 +116,23 @@ describe.skipIf(assets === undefined)("the stock driver under QEMU's IOMMU", () 
     }
   });
 
+  test('QEMU killed while two devices copy: PASIDs, address spaces and interrupts go with it, and the next QEMU starts anew', async () => {
+    const device = served(undefined, 2, {});
+    try {
+      const before = hostCounters(device.host);
+      const killed = killAfter(device, 60);
+      await expect(copyOnBoth(device)).rejects.toThrow(/QEMU/);
+      await killed;
+      await expect.poll(device.detached, { timeout: 10_000 }).toBe(2);
+      expect(hostCounters(device.host)).toEqual(before);
+      await copyOnBoth(device);
+      await expect.poll(device.detached, { timeout: 10_000 }).toBe(4);
+      expect([hostCounters(device.host), device.errors, device.refusals]).toEqual([before, [], []]);
+    } finally {
+      device.close();
+    }
+  });
+
   test.each(['7.3', '6.12'])('siov guest --viommu --devices 2 copies on both, each with PASIDs of its own, on kernel %s', async (kernel) => {
     const { status, stdout } = await siov(['guest', '--viommu', '--devices', '2', '--kernel', kernel, '--copies', '20', '--json', '--run', 'grep -c IR-PCI-MSIX /proc/interrupts']);
     const result = JSON.parse(stdout) as { devices: readonly object[]; left: unknown; stdout: string };
@@ -123,6 +142,26 @@ describe.skipIf(assets === undefined)("the stock driver under QEMU's IOMMU", () 
     expect(Number(result.stdout)).toBeGreaterThanOrEqual(4);
   });
 });
+
+async function copyOnBoth(device: ServedDevices): Promise<void> {
+  const { guest, modules } = await bootWithIdxd(assets!, device, PASIDS);
+  await using _ = guest;
+  for (const { device: name } of await guestDevices(guest)) await guest.sh(dsaShell.configure({ device: name }) + dsaShell.enable({ device: name }));
+  expect(await guest.insmod(modules.dmaclient, ['copies=100', 'depth=2', 'channels=2'], { timeoutMs: 120_000 })).toMatchObject({ status: 0 });
+}
+
+/** Kills the QEMU in the middle of its copies, at the submission of that number. */
+function killAfter(device: ServedDevices, submissions: number): Promise<void> {
+  let left = submissions;
+  return new Promise((resolve) => {
+    device.watch.on = ({ to, operation }) => {
+      if (to !== 'hw' || operation !== 'submit' || --left !== 0) return;
+      device.watch.on = null;
+      for (const pid of qemusOf(device.socketPath)) process.kill(pid, 'SIGKILL');
+      resolve();
+    };
+  });
+}
 
 const fromGuest = ({ to, operation }: TraceEvent) => to === 'idxd' && operation === 'register_write';
 const isPermission = (event: TraceEvent) => fromGuest(event) && event.values['register'] === 'MSIXPERM[1]';

@@ -1,6 +1,7 @@
 // Descriptors that are waited for: lists, records, handles that were revoked, and queues that go away.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { ObservedState } from '@siov/base/testing';
 import { COMPLETION_STATUS, DESCRIPTOR_FLAG, GENCAP, OPCODE } from '@siov/datasheet';
 import { ENQCMDS_RETRIES } from '../src/index.ts';
 import type { InFlight, Outcome } from '../src/index.ts';
@@ -175,10 +176,12 @@ describe('a shared queue', () => {
   const SHARED = { mode: { dedicated: 0, pasidEnable: 1 } } as const;
 
   test('that says retry is tried again, up to the limit; then EAGAIN, and nothing of the descriptor is left', () => {
-    const { queue, run, answers, take, inside, fire, settle } = ready(SHARED);
+    const state = new ObservedState();
+    const { queue, run, answers, take, inside, fire, settle } = ready({ ...SHARED, machineState: state });
     answers.push(...Array.from({ length: ENQCMDS_RETRIES + 1 }, () => false));
     expect(run(queue.transfer(COPY))).toMatchObject({ errno: 'EAGAIN' });
     expect([take().filter((each) => each.startsWith('enqueue')).length, inside]).toEqual([33, []]);
+    expect(state.current().find(([name]) => name === 'guest/vdsa0/wq0/lists')?.[1]).toMatchObject({ pending: [], work: [] });
     // Its place is free, and no interrupt completes it.
     fire(1);
     settle();

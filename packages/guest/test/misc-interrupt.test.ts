@@ -210,6 +210,25 @@ describe('handles revoked', () => {
     expect(run(queue.enable()).ok).toBe(true);
   });
 
+  test('the driver is removed only when the renewal is done: that waits for vector 0', () => {
+    const { driver, cause, settle, executor, hooks, spawn, run, counters } = ready();
+    hooks.handleOffset = 0x80;
+    const workers: Steps<unknown>[] = [];
+    const spawnForReal = executor.spawn.bind(executor);
+    executor.spawn = (agent, steps) => (agent.name.endsWith('-revoke') ? void workers.push(steps) : spawnForReal(agent, steps));
+    cause({ handlesRevoked: 1 });
+    settle();
+    const [worker] = workers;
+    if (worker === undefined) throw new Error('no worker');
+    stepTo(worker, 'lock guest/vdsa0/commands', settle);
+    const removal = spawn('admin', driver.remove());
+    settle();
+    expect(removal.result).toBeUndefined();
+    run(worker);
+    settle();
+    expect([removal.result, counters()]).toMatchObject([{ ok: true }, { virqs: 0, reserved: 0, assigned: 0, managed: 0 }]);
+  });
+
   test('without memory for the work no queue takes descriptors any more; without handles it is a mistake of the device', () => {
     const state = new ObservedState();
     const { queue, raise, run, core } = ready({ machineState: state });

@@ -43,6 +43,9 @@ describe('R16: the PASID is known before any interrupt', () => {
     if (queue === undefined) throw new Error('no queue');
     guest.run(queue.enable());
     expect(guest.take()).toEqual([...command('80600000'), ...request(1), ...command('80d00001')]);
+    // Nobody's interrupt needs to be made legal for a PASID.
+    expect(driver.ok && guest.run(driver.value.enable()).ok).toBe(true);
+    expect(guest.take()).toEqual(['R32 90', ...command('80100000')]);
   });
 
   test('a probe that fails after it unbinds it', () => {
@@ -83,6 +86,15 @@ describe('R17, R20: the permission entry is written before the interrupt is requ
       'R32 90', ...command('80200000'), 'R32 90', 'R32 88', 'W32 88 = 0', ...free(0), 'WMSGCTL = 1', 'unbind 5',
     ]);
     expect([held.size, counters()]).toEqual([0, { virqs: 0, reserved: 0, assigned: 0, managed: 0 }]);
+  });
+
+  test('a queue that is disabled has no PASID, and takes no descriptor: none is stored to its portal', () => {
+    const { queue, run, take } = guestWithPasid();
+    run(queue.enable());
+    run(queue.disable());
+    take();
+    expect([queue.pasid, run(queue.submit({})), run(queue.copy(0n, 0n, 1, 0x40n))]).toMatchObject([null, { errno: 'ENXIO' }, { errno: 'ENXIO' }]);
+    expect(take()).toEqual([]);
   });
 
   test('a PASID that is held by somebody else is EBUSY, and everything else is gone', () => {
@@ -205,6 +217,14 @@ describe('a permission', () => {
     if (!made.ok) throw new Error(made.message);
     return { ...guest, permissions, permission: made.value };
   }
+
+  test('whose interrupt was refused is not in use: it can be revoked', () => {
+    const { run, permissions, permission: made, take } = granted();
+    expect(run(requestPermittedIrq(made, { name: 'line', devId: 'me' }))).toMatchObject({ errno: 'EINVAL' });
+    take();
+    run(permissions.revoke(made, { unused: true }));
+    expect(take()).toEqual([permission(1, null)]);
+  });
 
   test('that was revoked requests nothing', () => {
     const { run, permissions, permission: made } = granted();

@@ -28,14 +28,14 @@ export interface MediatedMachine {
   readonly seats: readonly MediatedSeat[];
 }
 
-export interface MediatedOptions extends FlowOptions {
+export interface MediatedMachineOptions extends FlowOptions {
   readonly device?: VirtualDeviceOptions;
   /** The PASID each vector is meant for, as its guest has it. */
   readonly stored?: StoredId;
 }
 
 /** Everything up to where the VMMs come (b1, b2). Throws ModelError if a step fails. */
-export function mediatedMachine(options: MediatedOptions = {}): MediatedMachine {
+export function mediatedMachine(options: MediatedMachineOptions = {}): MediatedMachine {
   const { devices = 1, queue = 'dedicated', vectors = 2, hostCpus = 2, guestCpus = 1 } = options;
   const watched = watchedHost({
     cpus: hostCpus,

@@ -50,7 +50,9 @@ export class VectorHistory {
     const given = set.data.kind === 'eventfd' ? set.data.fds.map((fd, each) => (fd === null ? null : this.#trigger(watched.name, set.start + each, fd))) : [];
     const data = set.data.kind === 'eventfd' ? { kind: 'eventfd' as const, fds: given.map((each) => each?.fd ?? null) } : set.data;
     const result = yield* device.setIrqs({ ...set, data });
-    for (const [each, trigger] of given.entries()) if (result.ok && trigger !== null) triggers.set(set.start + each, trigger);
+    // A positive answer says how many vectors there are: nothing was taken, and what came with it was closed.
+    const taken = result.ok && result.value === 0;
+    for (const [each, trigger] of given.entries()) if (taken && trigger !== null) triggers.set(set.start + each, trigger);
     if (!result.ok) this.#failed(watched, set, given);
     else if (isDisable(set)) this.#disabled(watched);
     return result;
@@ -74,6 +76,7 @@ export class VectorHistory {
     const state = { open: true };
     const watched: EventFd = {
       name: fd.name,
+      ...(fd.context === undefined ? {} : { context: fd.context }),
       signal: () => {
         if (!state.open) this.violations.push(`I8: vector ${vector} of ${device} is signalled through a trigger that was closed`);
         fd.signal();

@@ -14,7 +14,7 @@ type Control = typeof ImsEntry.Control.reset;
 
 /** ims_ctrl_pasid_aux(): the auxiliary data that makes an entry check for `pasid`; null clears it. */
 export function pasidAux(pasid: number | null): number {
-  return pasid === null ? 0 : ImsEntry.Control.of({ pasid, pasidEnable: 1 });
+  return pasid === null ? 0 : ImsEntry.Control.of({ mask: 0, pasid, pasidEnable: 1 });
 }
 
 export class ImsMsiChip implements MsiChip {

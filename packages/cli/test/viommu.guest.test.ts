@@ -101,7 +101,7 @@ describe.skipIf(assets === undefined)("the stock driver under QEMU's IOMMU", () 
     }
   });
 
-  test('a process gets no PASID: the device has neither ATS nor page requests, so that no alias of the kernel is ever its', async () => {
+  test('a process gets no PASID under this IOMMU, so that no alias of the kernel is ever its', async () => {
     const device = served(undefined, 1, {});
     try {
       const { guest } = await bootWithIdxd(assets!, device, PASIDS);

@@ -25,6 +25,8 @@ export { mdevSteps } from './numbered/mdev.ts';
 export { vsvmSteps } from './numbered/mdev-vsvm.ts';
 export type { Crossing, FoundStep, Numbered, NumberedStep } from './numbered/steps.ts';
 export { numbered } from './numbered/steps.ts';
+export { v6Steps } from './numbered/v6.ts';
+export { runV6Flow } from './v6/v6-flow.ts';
 export type { V6Options } from './v6/v6-machine.ts';
 export { V6Machine } from './v6/v6-machine.ts';
 export type { MdevRun, MdevRunOptions } from './run-mdev.ts';

@@ -130,7 +130,7 @@ const BROKEN: readonly (readonly [string, Invariant, (machine: ProgramMachine) =
   ['I8: an interrupt without a trigger', setIrqs, (machine) => triggerBehind(machine, 0).close(), /^I8: dsa0-mdev0 says that 1 vectors are armed, and 0 have a trigger that is open\nI8: vector 1 of dsa0-mdev0 has entry 0 and no trigger/],
   ['I8: SET_IRQS fails and keeps what came with it', setIrqs, (machine) => { run(machine, vectorsOf(machine, () => fail('EBUSY', 'no')).setIrqs(arming)); }, /^I8: SET_IRQS of broken failed, and vector 0 keeps the trigger/],
   ['I8: a disable that leaves a vector', setIrqs, (machine) => {
-    const broken = vectorsOf(machine, () => ok());
+    const broken = vectorsOf(machine, () => ok(0));
     run(machine, broken.setIrqs(arming));
     run(machine, broken.setIrqs({ ...arming, count: 0, data: { kind: 'none' } }));
   }, /I8: vector 0 of broken has a trigger after all were disabled/],

@@ -1,7 +1,7 @@
 // Each flow's trace has the numbered steps of its description, in order, each by its agent.
 import { describe, expect, test } from 'vitest';
 import type { TraceEvent } from '@siov/base';
-import { hostSteps, mdevSteps, numbered, runHostFlow, runMdevFlow, runVsvmFlow, vsvmSteps } from '../src/index.ts';
+import { hostSteps, mdevSteps, numbered, runHostFlow, runMdevFlow, runV6Flow, runVsvmFlow, v6Steps, vsvmSteps } from '../src/index.ts';
 import type { FlowOptions, FlowRun, NumberedStep } from '../src/index.ts';
 
 function traced(flow: (options: FlowOptions) => FlowRun, options: FlowOptions = {}): TraceEvent[] {
@@ -13,6 +13,7 @@ function traced(flow: (options: FlowOptions) => FlowRun, options: FlowOptions = 
 const FLOWS: readonly [string, (options: FlowOptions) => FlowRun, FlowOptions, readonly NumberedStep[], readonly string[]][] = [
   ['host', runHostFlow, {}, hostSteps(), ['a1', 'a2', 'a6', 'a4', 'a5', 'a7', 'a8', 'a9', 'a11', 'a12']],
   ['mdev', runMdevFlow, { vmm: 'incremental' }, mdevSteps(), ['b1', 'b2', 'b3', 'b4', 'b5', 'b6', 'b7', 'b14', 'b8', 'b9', 'b10', 'b11', 'b13', 'b15', 'b16', 'b17', 'b18', 'b19']],
+  ['mdev-vsvm, v6', runV6Flow, { vmm: 'incremental' }, v6Steps(), ['c1', 'c2', 'c3', 'c4', 'c5a', 'c5b', 'c6', 'c7', 'c7a']],
   ['mdev-vsvm', runVsvmFlow, { vmm: 'incremental' }, vsvmSteps(), ['d1', 'd2', 'd3', 'd4', 'd5', 'd6', 'd7', 'd8', 'd9', 'd10', 'd12']],
 ];
 

@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import { traceLine } from '@siov/base';
 import type { TraceEvent } from '@siov/base';
 import { mermaid, svg } from '@siov/base/diagram';
-import { DEFAULT_COPIES, hostSteps, mdevSteps, numbered, realNow, runHostFlow, runMdevFlow, runVsvmFlow, vsvmSteps } from '@siov/scenarios';
+import { DEFAULT_COPIES, hostSteps, mdevSteps, numbered, realNow, runHostFlow, runMdevFlow, runV6Flow, runVsvmFlow, v6Steps, vsvmSteps } from '@siov/scenarios';
 import type { FlowOptions, FlowRun, NumberedStep } from '@siov/scenarios';
 import { UsageError } from '../errors.ts';
 import { interruptTable } from '../interrupt-table.ts';
@@ -26,7 +26,11 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
   'mdev-vsvm': { run: runVsvmFlow, steps: vsvmSteps, says: 'a mediated device; its guest has PASIDs of its own' },
 };
 
+/** The design the review refuted: `mdev-vsvm --design v6`. */
+const REFUTED: Scenario = { run: runV6Flow, steps: v6Steps, says: 'the interrupt first, its permission afterwards' };
+
 interface RunOptions {
+  readonly design?: 'review' | 'v6';
   readonly copies: string;
   readonly devices: string;
   readonly queue: 'dedicated' | 'shared';
@@ -58,6 +62,7 @@ function addScenario(run: Command, name: string, scenario: Scenario): void {
     .option('--host-cpus <n>', 'CPUs of the host, 1 to 64', '2')
     .addOption(new Option('--remapping <mode>', 'of interrupts').choices(name === 'host' ? ['off', 'on', 'posted'] : ['on', 'posted']).default('on'))
     .addOption(new Option('--check <moment>', 'when the device compares PASIDs').choices(['acceptance', 'generation']).default('acceptance'));
+  if (name === 'mdev-vsvm') command.addOption(new Option('--design <design>', 'as the review demands it, or as it was proposed').choices(['review', 'v6']).default('review'));
   if (name !== 'host') {
     command
       .option('--devices <n>', 'mediated devices, each in a guest of its own, 1 to 8', '1')
@@ -75,11 +80,14 @@ function addScenario(run: Command, name: string, scenario: Scenario): void {
     .action((options: RunOptions) => perform(name, scenario, options));
 }
 
-function perform(name: string, scenario: Scenario, options: RunOptions): void {
+function perform(name: string, demanded: Scenario, options: RunOptions): void {
+  const refuted = options.design === 'v6';
+  if (refuted && (options.queue === 'shared' || options.devices !== '1')) throw new UsageError('--design v6 is one device on a dedicated queue');
+  const scenario = refuted ? REFUTED : demanded;
   const events: TraceEvent[] = [];
   const result = scenario.run({ ...flowOptions(options), trace: { now: realNow, sink: (event) => events.push(event) } });
   const registers = options.registers === true;
-  const sequence = () => sequenceOf(`siov run ${name}`, events, { registers });
+  const sequence = () => sequenceOf(`siov run ${name}${refuted ? ' --design v6' : ''}`, events, { registers });
   if (options.trace !== undefined) writeTrace(options.trace, events);
   if (options.svg !== undefined) writeDiagram(options.svg, svg(sequence()));
   if (options.mermaid === true) process.stdout.write(mermaid(sequence()));

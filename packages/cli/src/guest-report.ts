@@ -42,3 +42,7 @@ export function printOutcome({ result, kernel, copied }: Outcome, left: readonly
   if (left.length > 0) process.stderr.write(`siov: the host does not hold what it held before the guest: ${left.join(', ')}\n`);
 }
 
+/** `name after (before)` for what is not as it was. */
+export function differences(before: Readonly<Record<string, number>>, after: Readonly<Record<string, number>>): string[] {
+  return Object.entries(after).flatMap(([name, count]) => (count === before[name] ? [] : [`${name} ${count} (${before[name]})`]));
+}

@@ -5,7 +5,7 @@ import { hostCounters } from '@siov/scenarios';
 import { UsageError } from './errors.ts';
 import { describeEvent } from './events.ts';
 import { deviceFigures, guestDevices } from './guest-figures.ts';
-import { printOutcome, statusOf } from './guest-report.ts';
+import { differences, printOutcome, statusOf } from './guest-report.ts';
 import type { Copied, Outcome } from './guest-report.ts';
 import type { Progress } from './progress.ts';
 import { serveDsa, socketPaths } from './serving.ts';
@@ -106,11 +106,6 @@ async function load(booted: Guest, module: ModuleImage | string, parameters: rea
   if (loaded.status === 0) return;
   const tail = (await booted.dmesg()).trimEnd().split('\n').at(-1) ?? '';
   throw new UsageError(`the guest cannot load ${typeof module === 'string' ? module : module.name}: ${loaded.stderr.trim()} (${tail})`);
-}
-
-/** `name after (before)` for what is not as it was. */
-function differences(before: Readonly<Record<string, number>>, after: Readonly<Record<string, number>>): string[] {
-  return Object.entries(after).flatMap(([name, count]) => (count === before[name] ? [] : [`${name} ${count} (${before[name]})`]));
 }
 
 /** `all` resolves after `count` calls of `one`. */

@@ -35,6 +35,7 @@ describe('siov', () => {
     ['a kernel that is not there', ['guest', '--kernel', '/nowhere/vmlinuz'], /siov: .*\/nowhere\/vmlinuz/],
     ['a number of copies that is none', ['guest', '--copies', '0'], /siov: --copies 0: not a whole number from 1 to 65536/],
     ['more devices than the function has queues', ['guest', '--devices', '9'], /siov: --devices 9: not a whole number from 1 to 8/],
+    ['PASIDs of a physical function', ['guest', '--viommu', '--profile', 'small'], /siov: --viommu: the physical function small has no PASIDs for a guest/],
     ['several of a physical function', ['serve', 'dsa', '--socket', '/tmp/x', '--devices', '2', '--profile', 'spr'], /siov: --devices 2: there is one physical function spr/],
     ['a time limit that is none', ['guest', '--timeout', 'soon'], /siov: --timeout soon/],
   ])('%s is refused in one line', async (_what, args, message) => {
@@ -141,6 +142,14 @@ describe('siov serve dsa', () => {
     server.child.kill('SIGTERM');
     expect((await server.ended).status).toBe(0);
     expect([existsSync(socketPath), existsSync(`${socketPath}.1`)]).toEqual([false, false]);
+  });
+
+  test('--viommu prints the IOMMU before the devices behind it, and what the kernel needs', async () => {
+    const socketPath = join(folder, 'pasids.sock');
+    const server = startSiov(['serve', 'dsa', '--socket', socketPath, '--viommu']);
+    await server.printed("The guest's kernel needs: intel_iommu=on,sm_on iommu=pt");
+    server.child.kill('SIGTERM');
+    expect((await server.ended).stdout).toMatch(/-device intel-iommu,\S*svm=on\S* \\\n +-device '\{"driver":"vfio-user-pci"/);
   });
 
   test('a second socket that cannot be: nothing is served', async () => {

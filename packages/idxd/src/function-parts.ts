@@ -20,6 +20,8 @@ export interface HostDriverPorts {
   readonly interruptParent: IrqDomain<MsiAllocInfo>;
   /** Where interrupts of virtual devices can be posted from; absent: they always go through the host's handlers. */
   readonly bypass?: IrqBypass;
+  /** When the chip writes an id into its entry (R11): at start-up unless said. */
+  readonly programIds?: 'allocation' | 'startup';
 }
 
 export interface FunctionParts {
@@ -62,11 +64,11 @@ function* allowUserInterrupts({ registers }: PhysicalFunction): Steps<void> {
 }
 
 /** The function has it beside its MSI-X: it is found from there, and the host may use it itself. */
-function createIms({ core, interruptParent }: HostDriverPorts, { device, registers, capabilities }: PhysicalFunction) {
+function createIms({ core, interruptParent, programIds = 'startup' }: HostDriverPorts, { device, registers, capabilities }: PhysicalFunction) {
   const size = GENCAP.imsSize.get(capabilities.gencap) * IMS_SIZE_UNIT;
   if (size === 0) return fail('ENODEV', `${device.name} has no interrupt message store`);
   const array = new ImsArray({ port: registers, offset: OFFSETS.ims.get(capabilities.offsets) * TABLE_OFFSET_UNIT, size });
-  const domain = createImsDomain(core, device, interruptParent, array, { validatePasid: true });
+  const domain = createImsDomain(core, device, interruptParent, array, { validatePasid: true, program: programIds });
   if (!domain.ok) return domain;
   const attached = attachIms(core, device, domain.value);
   if (attached.ok) return domain;

@@ -34,8 +34,8 @@ export interface GuestMachineOptions {
   readonly irqfd?: boolean;
   /** Portals are mapped into the guest: submissions do not trap. */
   readonly mapPortals?: boolean;
-  /** Interrupts are posted to the first vCPU: its descriptor, and where producers are met. */
-  readonly posting?: { readonly bypass: IrqBypass; readonly to: Posting };
+  /** Interrupts are posted to its vCPUs: their descriptors, and where producers are met. */
+  readonly posting?: { readonly bypass: IrqBypass; readonly to: readonly Posting[] };
 }
 
 /** Where the guest finds its functions: bus 1, one device each. */

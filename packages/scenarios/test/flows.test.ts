@@ -1,6 +1,7 @@
 // The flows of the review, whole, with every policy of the VMM and every choice of the host: they copy what they are asked to,
 // leave nothing behind, and none of the invariants is ever broken.
 import { describe, expect, test } from 'vitest';
+import type { TraceEvent } from '@siov/base';
 import { runHostFlow, runMdevFlow, runVsvmFlow } from '../src/index.ts';
 import type { FlowOptions, FlowRun } from '../src/index.ts';
 
@@ -24,6 +25,18 @@ describe.each([['mdev', runMdevFlow], ['mdev-vsvm', runVsvmFlow]] as const)('%s'
 
   test('more vectors than the guest uses, more CPUs of both', () => {
     expectClean(flow({ vectors: 9, hostCpus: 4, guestCpus: 2, copies: [64] }), 1);
+  });
+
+  test.each(POLICIES)('interrupts are posted, with the VMM policy %s: no handler of the host runs, no eventfd is signalled', (vmm) => {
+    const events: TraceEvent[] = [];
+    expectClean(flow({ remapping: 'posted', vmm, devices: 2, copies: [64, 64], trace: { now: () => 0, sink: (event) => events.push(event) } }), 4);
+    const queue = (event: TraceEvent) => event.values['vector'] === 1;
+    expect(events.filter((event) => queue(event) && ['irq_handler', 'eventfd_signal'].includes(event.operation))).toEqual([]);
+    expect(events.filter(({ operation }) => operation === 'wq_thread')).toHaveLength(4);
+  });
+
+  test.each(['allocation', 'startup'] as const)('R11: ids written at %s', (programAt) => {
+    for (const vmm of POLICIES) expectClean(flow({ programAt, vmm, copies: [64] }), 1);
   });
 
   test.each(['acceptance', 'generation'] as const)('PASIDs compared at %s', (permissionCheck) => {

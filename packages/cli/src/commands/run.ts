@@ -40,6 +40,7 @@ interface RunOptions {
   readonly vmm: NonNullable<FlowOptions['vmm']>;
   readonly irqfd?: true;
   readonly remapping: NonNullable<FlowOptions['remapping']>;
+  readonly program?: NonNullable<FlowOptions['programAt']>;
   readonly check: NonNullable<FlowOptions['permissionCheck']>;
   readonly registers?: true;
   readonly trace?: string;
@@ -69,6 +70,7 @@ function addScenario(run: Command, name: string, scenario: Scenario): void {
       .option('--vectors <n>', 'vectors of a mediated device, 2 to 9', '2')
       .option('--guest-cpus <n>', 'CPUs of each guest, 1 to 64', '1')
       .addOption(new Option('--vmm <policy>', 'when the VMM takes which vectors').choices(['incremental', 'highest-unmasked', 'all-at-enable', 'dynamic']).default('incremental'))
+      .addOption(new Option('--program <moment>', 'when the chip writes an id into its entry').choices(['allocation', 'startup']).default('startup'))
       .option('--irqfd', 'interrupts reach the guest through KVM');
   }
   command
@@ -110,6 +112,7 @@ function flowOptions(options: RunOptions): FlowOptions {
     vectors: wholeNumber('--vectors', options.vectors ?? '2', 2, 9),
     guestCpus: wholeNumber('--guest-cpus', options.guestCpus ?? '1', 1, 64),
     ...(options.vmm === undefined ? {} : { vmm: options.vmm }),
+    ...(options.program === undefined ? {} : { programAt: options.program }),
     irqfd: options.irqfd === true,
   };
 }

@@ -6,6 +6,7 @@ import type { VirtualDevice, VirtualDeviceOptions } from '@siov/idxd';
 import { tracedDevice } from '@siov/vfio';
 import type { VfioDevice } from '@siov/vfio';
 import { GuestMachine } from '../guest-machine.ts';
+import { VcpuPosting } from '../vcpu-posting.ts';
 import { watchDomains, watchedHost } from '../invariants/watched-host.ts';
 import type { WatchedHost } from '../invariants/watched-host.ts';
 import type { StoredId } from '../invariants/stored-ids.ts';
@@ -50,21 +51,30 @@ export function mediatedMachine(options: MediatedMachineOptions = {}): MediatedM
   const queues = shared
     ? [{ ...DEFAULT_QUEUE, mode: 'shared' as const }]
     : Array.from({ length: devices }, (_, index) => ({ ...DEFAULT_QUEUE, index, group: index % 4, engine: index % 4, size: Math.min(16, Math.floor(128 / devices)) }));
-  const driver = must(executor.run(HK, HostDriver.probe({ core, iommu, interruptParent }, device, queues)), 'probing dsa0');
+  const posting = options.remapping === 'posted' ? new VcpuPosting(watched.host) : null;
+  const ports = { core, iommu, interruptParent, programIds: options.programAt ?? 'startup', ...(posting === null ? {} : { bypass: posting.bypass }) };
+  const driver = must(executor.run(HK, HostDriver.probe(ports, device, queues)), 'probing dsa0');
   watchDomains(watched);
   const type = shared ? MDEV_TYPE_SHARED : MDEV_TYPE;
   const seats = Array.from({ length: devices }, (_, seat) => {
     const mdev = must(executor.run(HK, driver.mdevs.create(type, { vectors, ...options.device })), `creating a ${type}`);
     const { driver: virtual } = mdev;
     const vfio = tracedDevice(watched.history.vectors.watch(virtual.vfio, virtual.triggers, vectors), watched.host.trace);
-    const start = () => new GuestMachine(watched.host, [vfio], {
-      name: seat === 0 ? 'guest' : `guest${seat}`,
-      firstVcpu: seat * guestCpus,
-      cpus: guestCpus,
-      mapPortals: true,
-      irqfd: options.irqfd ?? false,
-      ...(options.vmm === undefined ? {} : { policy: options.vmm }),
-    });
+    const start = () => {
+      const vcpus = posting?.vcpus(guestCpus);
+      const guest = new GuestMachine(watched.host, [vfio], {
+        name: seat === 0 ? 'guest' : `guest${seat}`,
+        firstVcpu: seat * guestCpus,
+        cpus: guestCpus,
+        mapPortals: true,
+        // Without KVM nobody takes what is posted.
+        irqfd: (options.irqfd ?? false) || posting !== null,
+        ...(options.vmm === undefined ? {} : { policy: options.vmm }),
+        ...(posting === null || vcpus === undefined ? {} : { posting: { bypass: posting.bypass, to: vcpus.map(({ to }) => to) } }),
+      });
+      vcpus?.forEach(({ run }, cpu) => run((vector) => guest.vectors.raise(cpu, vector)));
+      return guest;
+    };
     return { virtual, vfio, start };
   });
   executor.settle();

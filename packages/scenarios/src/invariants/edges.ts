@@ -4,7 +4,7 @@ import type { EntryMessage } from './messages.ts';
 import type { OperationHistory } from './operation-history.ts';
 
 export interface EdgeCount {
-  /** Messages since it was requested. */
+  /** Messages since it was requested, but for those that were posted. */
   readonly messages: number;
   /** Runs of its handlers when it was requested, and when the last message came. */
   readonly handledBefore: number;
@@ -20,7 +20,8 @@ export class Edges {
     });
   }
 
-  came({ irq }: EntryMessage): void {
+  came({ irq, posted }: EntryMessage): void {
+    if (posted) return;
     const there = this.of(irq);
     const now = handled(irq);
     this.#counts.set(irq.virq, { irq, messages: (there?.messages ?? 0) + 1, handledBefore: there?.handledBefore ?? now, handledAtLast: now });

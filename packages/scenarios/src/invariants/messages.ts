@@ -10,6 +10,8 @@ export interface EntryMessage {
   readonly slot: number;
   readonly owner: ImsDesc;
   readonly irq: IrqDesc;
+  /** It goes to a virtual CPU: no handler of the host will run for it. */
+  readonly posted: boolean;
 }
 
 export class Messages {
@@ -43,6 +45,7 @@ export class Messages {
     const irq = core.desc(index < 0 ? 0 : remapping.domain.findMapping(index));
     const outermost = irq?.state.data;
     if (irq === undefined || !outermost || outermost.domain !== msiDomainOf(device, 'secondary')?.irqDomain) return null;
-    return { slot: outermost.hwirq, owner: outermost.chipData as ImsDesc, irq };
+    const posted = remapping.entries().some((entry) => entry.index === index && entry.mode === 'posted');
+    return { slot: outermost.hwirq, owner: outermost.chipData as ImsDesc, irq, posted };
   }
 }

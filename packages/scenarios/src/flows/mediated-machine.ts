@@ -41,6 +41,7 @@ export function mediatedMachine(options: MediatedMachineOptions = {}): MediatedM
   const watched = watchedHost({
     cpus: hostCpus,
     entries: ENTRIES,
+    early: options.programAt === 'allocation',
     ...(options.remapping === undefined ? {} : { remapping: options.remapping }),
     ...(options.permissionCheck === undefined ? {} : { permissionCheck: options.permissionCheck }),
     ...(options.trace === undefined ? {} : { trace: options.trace }),

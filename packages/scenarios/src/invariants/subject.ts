@@ -26,6 +26,8 @@ export interface Subject {
    * clear the bit (DSA spec 3.0 §9.2), so that it needs a device, or a chip, that does.
    */
   readonly inheritsPending?: boolean;
+  /** Entries get their ids at allocation (R11). */
+  readonly early?: boolean;
   readonly history: Histories;
   /** Its entries, where somebody has read them at this moment already. */
   readonly read?: readonly EntryState[];

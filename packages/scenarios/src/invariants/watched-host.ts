@@ -16,6 +16,7 @@ export interface WatchOptions extends Omit<HostOptions, 'taps'> {
   /** Entries of the message store that are looked at; all of them unless said. */
   readonly entries?: number;
   readonly inheritsPending?: boolean;
+  readonly early?: boolean;
   /** What owners store for their vectors; nothing unless said. */
   readonly stored?: StoredId;
 }
@@ -31,7 +32,7 @@ export function watchedHost(options: WatchOptions = {}): WatchedHost {
   });
   const { history } = made;
   if (history === undefined) throw new TypeError('the host was built without asking who looks on');
-  const subject = { host, entries: options.entries ?? layout.imsEntries, inheritsPending: options.inheritsPending ?? false, history };
+  const subject = { host, entries: options.entries ?? layout.imsEntries, inheritsPending: options.inheritsPending ?? false, early: options.early ?? false, history };
   history.messages.attach(host);
   history.submissions.attach(subject);
   for (const domain of [host.remapping.domain, host.vectors.domain]) history.hierarchy.watch(domain);

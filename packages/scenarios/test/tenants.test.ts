@@ -2,9 +2,16 @@
 // no interrupt and loses no byte.
 import { describe, expect, test } from 'vitest';
 import { must } from '@siov/base';
-import { decodeCompletionRecord, DESCRIPTOR_FLAG, encodeDescriptor, OPCODE, PORTAL_SIZE } from '@siov/datasheet';
+import type { Steps } from '@siov/base';
+import {
+  COMMAND, decodeCompletionRecord, DESCRIPTOR_FLAG, encodeDescriptor, GENCFG, layoutOf, OFFSETS, OPCODE, PORTAL_SIZE, portalOffset, TABLE_OFFSET_UNIT, Wqcfg,
+} from '@siov/datasheet';
+import { writeRegister } from '@siov/device';
 import { GuestDriver } from '@siov/guest';
-import { InvariantWatch, mediatedMachine } from '../src/index.ts';
+import { DEFAULT_QUEUE, PhysicalFunction, WorkQueue } from '@siov/idxd';
+import { createImsDomain, ImsArray } from '@siov/ims';
+import { requestIrq, setMsiDomain } from '@siov/irq';
+import { buildHost, InvariantWatch, mediatedMachine } from '../src/index.ts';
 
 const FLAGS = DESCRIPTOR_FLAG.COMPLETION_RECORD_ADDRESS_VALID | DESCRIPTOR_FLAG.REQUEST_COMPLETION_RECORD | DESCRIPTOR_FLAG.REQUEST_COMPLETION_INTERRUPT;
 const [SOURCE, DESTINATION, RECORD] = [0x2000, 0x3000, 0x1000];
@@ -101,5 +108,43 @@ describe('one shared queue: the virtual CPU translates the descriptor’s PASID'
     if (which !== 'mine') expect(own).toEqual(NOTHING);
     else expect(own?.interrupts).toBe(whose === 'mine' ? 1 : 0);
     expect(machine.watch.verdicts.filter(({ violations }) => violations.length > 0)).toEqual([]);
+  });
+});
+
+describe('R3: why a store that checks nothing is for the host kernel alone', () => {
+  /** The host kernel's own interrupt in such a store, and a queue without PASID. */
+  function unchecked() {
+    const host = buildHost();
+    const { executor, core, device, interruptParent } = host;
+    const HK = { name: 'HK', layer: 'idxd' };
+    const run = <T>(steps: Steps<T>): T => { const result = executor.run(HK, steps); executor.settle(); return result; };
+    const physical = must(run(PhysicalFunction.probe(core, device, interruptParent)), 'probe');
+    const { registers, capabilities } = physical;
+    const layout = layoutOf(host.silicon.profile);
+    const array = new ImsArray({ port: registers, offset: layout.offsets.ims, size: layout.imsEntries });
+    const domain = must(createImsDomain(core, device, interruptParent, array, { validatePasid: false }), 'a store that checks nothing');
+    const msi = must(setMsiDomain(core, device, domain, 'secondary'), 'of the function');
+    const taken = { count: 0 };
+    const { virq, hwirq } = must(run(msi.allocIrqAt('any', null)), 'an entry');
+    must(run(requestIrq(core, virq, { name: 'host work', devId: taken, handler() { taken.count += 1; return 'handled'; } })), 'request_irq()');
+    must(run(WorkQueue.configure(physical, DEFAULT_QUEUE)), 'a queue');
+    run(writeRegister(registers, Wqcfg.Mode, Wqcfg.Mode.of({ dedicated: 1, priority: 10 }), OFFSETS.wqcfg.get(capabilities.offsets) * TABLE_OFFSET_UNIT));
+    run(writeRegister(registers, Wqcfg.Limits, Wqcfg.Limits.of({ maxTransferShift: 12, maxBatchShift: 4 }), OFFSETS.wqcfg.get(capabilities.offsets) * TABLE_OFFSET_UNIT));
+    run(writeRegister(registers, GENCFG, GENCFG.of({ userInterruptsEnable: 1 })));
+    must(run(physical.mustSucceed(COMMAND.ENABLE_DEVICE)), 'Enable Device');
+    must(run(physical.mustSucceed(COMMAND.ENABLE_WQ, 0)), 'Enable WQ');
+    return { device, run, hwirq, taken };
+  }
+
+  test('whoever reaches a portal and names the entry has its owner interrupted', () => {
+    const { device, run, hwirq, taken } = unchecked();
+    // A store to the page, as anybody can make it who has it mapped: no PASID is asked for.
+    const forged = encodeDescriptor({ opcode: OPCODE.NOOP, flags: DESCRIPTOR_FLAG.REQUEST_COMPLETION_INTERRUPT, interruptHandle: hwirq });
+    run(device.resources.portals?.submit(portalOffset({ wq: 0, limited: true, ims: true }), forged) ?? (function* () {})());
+    expect(taken.count).toBe(1);
+  });
+
+  test('so that no portal is given to anybody while there is such a store', () => {
+    expect(unchecked().device.submitters.exposePortal()).toMatchObject({ errno: 'EPERM' });
   });
 });

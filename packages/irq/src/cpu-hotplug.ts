@@ -3,7 +3,6 @@
 import { fail, ok } from '@siov/base';
 import type { Result, Steps } from '@siov/base';
 import { irqDoSetAffinity, irqSetAffinityLocked } from './affinity.ts';
-import type { AffinityErrno } from './chip.ts';
 import type { IrqCore } from './core.ts';
 import { cpuMask, hasCpu } from './cpu-mask.ts';
 import type { CpuMask } from './cpu-mask.ts';
@@ -64,9 +63,8 @@ function* up(core: IrqCore, cpu: number): Steps<Result<void, 'EINVAL'>> {
 /** migrate_one_irq(), with the CPU no longer online. */
 function* migrateOneIrq(desc: IrqDesc, cpu: number): Steps<void> {
   const { state, core } = desc;
-  const { data } = state;
-  if (data === null || levelWith(data, 'irqSetAffinity') === null) return;
-  for (const level of hierarchy(data)) level.chip.irqForceCompleteMove?.(level);
+  if (levelWith(state.data, 'irqSetAffinity') === null) return;
+  for (const level of hierarchy(state.data)) level.chip.irqForceCompleteMove?.(level);
   if (state.perCpu || !state.started || !hasCpu(targets(state), cpu)) {
     fixupMovePending(desc, false);
     return;
@@ -85,9 +83,9 @@ function* migrateOneIrq(desc: IrqDesc, cpu: number): Steps<void> {
 /** To an online CPU of `wanted`; where none is online or has a vector left, to any that is. */
 function* moveAway(desc: IrqDesc, wanted: CpuMask): Steps<void> {
   const { core, virq, state } = desc;
-  let moved: Result<void, AffinityErrno> = fail('ENOSPC', `irq ${virq}: its CPUs are all offline`);
-  if ((wanted & core.online) !== 0n) moved = yield* irqDoSetAffinity(desc, wanted, false);
-  if (!moved.ok && moved.errno === 'ENOSPC' && !state.managed) moved = yield* irqDoSetAffinity(desc, core.online, false);
+  const first = (wanted & core.online) === 0n ? core.online : wanted;
+  let moved = yield* irqDoSetAffinity(desc, first, false);
+  if (!moved.ok && moved.errno === 'ENOSPC' && !state.managed && first !== core.online) moved = yield* irqDoSetAffinity(desc, core.online, false);
   if (!moved.ok) core.log.warn(`IRQ${virq}: set affinity failed: ${moved.message}`);
 }
 
@@ -99,7 +97,7 @@ function targets({ effectiveAffinity, affinity }: DescState): CpuMask {
 /** irq_restore_affinity_of_irq() */
 function* restoreAffinity(desc: IrqDesc, cpu: number): Steps<void> {
   const { state } = desc;
-  if (!state.managed || state.actions.length === 0 || state.data === null || !hasCpu(state.affinity, cpu)) return;
+  if (!state.managed || state.actions.length === 0 || !hasCpu(state.affinity, cpu)) return;
   if (state.managedShutdown) yield* irqStartupManaged(desc);
   // What goes to one CPU only is on one of its set already.
   if (!state.singleTarget) yield* irqSetAffinityLocked(desc, state.affinity, false);

@@ -36,9 +36,17 @@ export interface IrqAction {
   /** Bit of this action in the masks of ONESHOT threads, one of 32; 0 without ONESHOT. */
   readonly threadMask: number;
   /** The thread function of a request whose handler was made a thread by force: woken by that. */
-  readonly secondary: IrqAction | null;
+  readonly secondary: ThreadedAction | null;
   /** Shared between the hard interrupt, the thread and free_irq(). */
   readonly threadState: ThreadState;
+}
+
+export interface ThreadedAction extends IrqAction {
+  readonly thread: IrqThread;
+}
+
+export function isThreaded(action: IrqAction | null): action is ThreadedAction {
+  return action !== null && action.thread !== null;
 }
 
 /** Fields of irq_common_data and irq_desc, with the IRQD_* and IRQS_* bits and _IRQ_* settings as fields of their own. */

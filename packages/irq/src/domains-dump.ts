@@ -86,7 +86,7 @@ const BITS = {
 export function irqRow(core: IrqCore, virq: number): IrqRow | undefined {
   const state = core.desc(virq)?.state;
   if (state === undefined) return undefined;
-  const levels = state.data === null ? [] : [...hierarchy(state.data)].map(levelRow);
+  const levels = [...hierarchy(state.data)].map(levelRow);
   const set = Object.entries(BITS).filter(([, field]) => state[field]).map(([bit]) => bit);
   return {
     virq,

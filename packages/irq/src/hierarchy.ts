@@ -4,9 +4,9 @@ import { fail } from '@siov/base';
 import type { MaybeSteps, Result } from '@siov/base';
 import type { IrqChip, IrqData, MsiMsg } from './chip.ts';
 
-/** From the outside in. */
-export function* hierarchy(data: IrqData): Generator<IrqData, void, void> {
-  for (let level: IrqData | null = data; level !== null; level = level.parent) yield level;
+/** From the outside in; nothing for an interrupt without levels. */
+export function* hierarchy(data: IrqData | null): Generator<IrqData, void, void> {
+  for (let level = data; level !== null; level = level.parent) yield level;
 }
 
 /** The first level whose chip has the callback; null when none has. */

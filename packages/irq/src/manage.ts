@@ -4,6 +4,7 @@ import type { Result, Steps } from '@siov/base';
 import { busLocked } from './bus-lock.ts';
 import type { TriggerType } from './chip.ts';
 import type { IrqCore } from './core.ts';
+import { isThreaded } from './desc.ts';
 import type { IrqAction, IrqDesc, IrqHandler, IrqThread } from './desc.ts';
 import { waitForHandlers } from './enable.ts';
 import { setupIrq } from './setup-irq.ts';
@@ -98,7 +99,7 @@ function* unlinkAndWait(desc: IrqDesc, devId: unknown): Steps<string | null> {
   const action = yield* busLocked(desc, desc.lock.with(unlink(desc, devId)));
   if (action === null) return null;
   yield* waitForHandlers(desc, true);
-  if (action.thread !== null && !desc.state.nestedThread) yield* stopThread(desc, action);
+  if (isThreaded(action) && !desc.state.nestedThread) yield* stopThread(desc, action);
   if (action.secondary !== null) yield* stopThread(desc, action.secondary);
   if (desc.state.actions.length === 0) yield* busLocked(desc, release(desc));
   return action.name;

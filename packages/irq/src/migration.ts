@@ -4,7 +4,6 @@ import { irqDoSetAffinity } from './affinity.ts';
 import type { IrqData } from './chip.ts';
 import type { CpuMask } from './cpu-mask.ts';
 import type { IrqDesc } from './desc.ts';
-import { levelWith } from './hierarchy.ts';
 
 /** irq_move_irq(), for a chip's acknowledgement: nothing to do, and done at once, unless a move is waiting. */
 export function irqMoveIrq(data: IrqData): MaybeSteps<void> {
@@ -28,9 +27,10 @@ export function* withChipMasked({ state }: IrqDesc, body: Steps<void>): Steps<vo
 
 /** irq_move_masked_irq(): vectors that are busy with the last move get this one with the next interrupt. */
 function* moveMaskedIrq(desc: IrqDesc, mask: CpuMask): Steps<void> {
-  const { state, core } = desc;
+  const { state } = desc;
   state.pendingAffinity = null;
-  if (state.perCpu || (mask & core.online) === 0n || levelWith(state.data, 'irqSetAffinity') === null) return;
+  if (state.perCpu) return;
+  // Where no CPU of the mask is online any more this fails, and the move is off.
   const moved = yield* irqDoSetAffinity(desc, mask, false);
   if (!moved.ok && moved.errno === 'EBUSY') state.pendingAffinity = mask;
 }

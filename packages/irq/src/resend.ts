@@ -60,14 +60,14 @@ export class ResendList {
 
   /** clear_irq_resend() */
   remove(virq: number): void {
-    if (this.#state.virqs.includes(virq)) this.#state.virqs = this.#state.virqs.filter((each) => each !== virq);
+    this.#state.virqs = this.#state.virqs.filter((each) => each !== virq);
   }
 
   *#run(): Steps<void> {
     for (;;) {
-      const [virq] = this.#state.virqs;
+      const [virq, ...rest] = this.#state.virqs;
       if (virq === undefined) break;
-      this.remove(virq);
+      this.#state.virqs = rest;
       const handled = this.#core.handleIrq(virq, lowestCpu(this.#core.online));
       if (isSteps(handled)) yield* handled;
     }

@@ -4,6 +4,7 @@ import { fail, ok } from '@siov/base';
 import type { Result, Steps } from '@siov/base';
 import { busLocked } from './bus-lock.ts';
 import type { TriggerType } from './chip.ts';
+import { isThreaded } from './desc.ts';
 import type { IrqAction, IrqDesc, IrqHandler, IrqThread, ThreadState } from './desc.ts';
 import type { ActivateErrno } from './domain.ts';
 import { enableLocked } from './enable.ts';
@@ -28,12 +29,12 @@ export function* setupIrq(desc: IrqDesc, request: IrqRequest): Steps<Result<void
   const action = makeAction(desc, request);
   const memory = core.ports.state;
   if (action.secondary !== null && !memory.grant('irqaction')) return fail('ENOMEM', `${call}: no memory for the action of its thread function`);
-  const threads = state.nestedThread ? [] : [action, action.secondary].filter((each) => each !== null && each.thread !== null);
+  const threads = state.nestedThread ? [] : [action, action.secondary].filter(isThreaded);
   for (const _thread of threads) if (!memory.grant('kthread')) return fail('ENOMEM', `${call}: no memory for its thread`);
   const linked = yield* desc.requestMutex.with(busLocked(desc, withResources(desc, action, request)));
   if (!linked.ok) return linked;
   const { value } = linked;
-  if (value.thread !== null && !state.nestedThread) spawnIrqThread(desc, value, value.name);
+  if (isThreaded(value) && !state.nestedThread) spawnIrqThread(desc, value, value.name);
   if (value.secondary !== null) spawnIrqThread(desc, value.secondary, `s-${value.name}`);
   return ok();
 }
@@ -46,18 +47,18 @@ function makeAction(desc: IrqDesc, request: IrqRequest): IrqAction {
   const force = core.options.threadirqs === true && !noThread && !percpu && !oneshot && !state.nestedThread && handler !== wakeThread;
   // Where interrupts cannot storm nothing need stay masked for a thread.
   const masks = state.data?.chip.flags?.oneshotSafe !== true;
-  if (!force) return { ...flags, handler, thread, oneshot: oneshot && masks, secondary: null, threadState: threadState(desc, name, thread) };
-  const secondary = thread === null ? null : { ...flags, handler, thread, oneshot: false, secondary: null, threadState: threadState(desc, `s-${name}`, thread) };
+  if (!force) return { ...flags, handler, thread, oneshot: oneshot && masks, secondary: null, threadState: threadState(desc, name) };
+  const secondary = thread === null ? null : { ...flags, handler, thread, oneshot: false, secondary: null, threadState: threadState(desc, `s-${name}`) };
   const forced = asThread(handler);
-  return { ...flags, handler: wakeThread, thread: forced, oneshot: masks, secondary, threadState: threadState(desc, name, forced) };
+  return { ...flags, handler: wakeThread, thread: forced, oneshot: masks, secondary, threadState: threadState(desc, name) };
 }
 
 function asThread(handler: IrqHandler): IrqThread {
   return (virq) => settled(handler(virq));
 }
 
-function threadState({ core, virq }: IrqDesc, name: string, thread: IrqThread | null): ThreadState {
-  return core.ports.state.record(`${core.options.name}/irq${virq}/${name}/thread`, { runThread: false, warned: false, stop: false, gone: thread === null });
+function threadState({ core, virq }: IrqDesc, name: string): ThreadState {
+  return core.ports.state.record(`${core.options.name}/irq${virq}/${name}/thread`, { runThread: false, warned: false, stop: false, gone: false });
 }
 
 /** The first action asks the chip for what only it knows (irq_request_resources()), with its bus lock held. */
@@ -80,7 +81,8 @@ function* link(desc: IrqDesc, action: IrqAction, request: IrqRequest): Steps<Res
   if (!numbered.ok) return numbered;
   const shares = state.actions.length > 0;
   if (shares) {
-    if (state.trigger === 'none') state.trigger = action.trigger;
+    // They agree, or nobody has said one yet.
+    state.trigger = action.trigger;
   } else {
     const started = yield* setUpFirst(desc, action, request.noAutoen ?? false);
     if (!started.ok) return started;
@@ -100,8 +102,10 @@ function* link(desc: IrqDesc, action: IrqAction, request: IrqRequest): Steps<Res
 function withThreadMask({ state, virq }: IrqDesc, action: IrqAction): Result<IrqAction, 'EBUSY' | 'EINVAL'> {
   const call = `request_irq(${virq}, ${action.name})`;
   const [holder] = state.actions;
-  const mismatch = holder === undefined ? null : mismatchOf(holder, action, state.trigger);
-  if (mismatch !== null) return fail('EBUSY', `${call}: taken by ${holder?.name} and ${mismatch}`);
+  if (holder !== undefined) {
+    const mismatch = mismatchOf(holder, action, state.trigger);
+    if (mismatch !== null) return fail('EBUSY', `${call}: taken by ${holder.name} and ${mismatch}`);
+  }
   if (action.oneshot) {
     const used = state.actions.reduce((mask, { threadMask }) => mask | threadMask, 0);
     if (used >>> 0 === ALL_THREADS) return fail('EBUSY', `${call}: 32 ONESHOT actions share it, and there is no bit for another`);

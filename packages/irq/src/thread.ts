@@ -2,24 +2,24 @@
 import { waitUntil } from '@siov/base';
 import type { Steps } from '@siov/base';
 import { busLocked } from './bus-lock.ts';
-import type { IrqAction, IrqDesc } from './desc.ts';
+import type { IrqAction, IrqDesc, ThreadedAction } from './desc.ts';
 import { wakeThread } from './flow/event.ts';
 import { unmaskIrq } from './flow/mask.ts';
 import { settled } from './flow/settled.ts';
 
-export function spawnIrqThread(desc: IrqDesc, action: IrqAction, name: string): void {
+export function spawnIrqThread(desc: IrqDesc, action: ThreadedAction, name: string): void {
   const { core, virq } = desc;
   core.ports.spawn({ name: core.options.threadAgent(virq, name), layer: 'irq' }, irqThread(desc, action));
 }
 
 /** One run for any number of wake-ups before it. Stopped with one due, it runs that first. */
-function* irqThread(desc: IrqDesc, action: IrqAction): Steps<void> {
+function* irqThread(desc: IrqDesc, action: ThreadedAction): Steps<void> {
   const { threadState } = action;
   for (;;) {
     yield* waitUntil(`wake-up of irq/${desc.virq}-${action.name}`, () => threadState.runThread || threadState.stop);
     if (!threadState.runThread) break;
     threadState.runThread = false;
-    const result = action.thread === null ? 'none' : yield* action.thread(desc.virq);
+    const result = yield* action.thread(desc.virq);
     if (result === 'handled') desc.state.threadsHandled += 1;
     if (action.oneshot) yield* finalizeOneshot(desc, action);
     if (result === 'wake-thread' && action.secondary !== null) yield* desc.lock.with(wakeSecondary(desc, action.secondary));

@@ -1,4 +1,5 @@
 // Each flow's trace has the numbered steps of its description, in order, each by its agent.
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import type { TraceEvent } from '@siov/base';
 import { hostSteps, mdevSteps, numbered, runHostFlow, runMdevFlow, runV6Flow, runVsvmFlow, v6Steps, vsvmSteps } from '../src/index.ts';
@@ -32,6 +33,12 @@ describe.each(FLOWS)('%s', (_name, flow, options, steps, ids) => {
     const [first, second, ...rest] = steps as [NumberedStep, NumberedStep, ...NumberedStep[]];
     expect(numbered(events, [last, first, second, ...rest]).missing?.step.id).toBe(first.id);
   });
+});
+
+test('docs/flows.md has the steps as they are', () => {
+  const text = readFileSync(new URL('../../../docs/flows.md', import.meta.url), 'utf8');
+  const rows = [...text.matchAll(/^\| ([abcd]\d+a?b?) \| [^|]* \| (.*) \|$/gmu)].map(([, id, says]) => [id, says]);
+  expect(rows).toEqual([...hostSteps(), ...mdevSteps(), ...v6Steps(), ...vsvmSteps()].map(({ id, says }) => [id, says]));
 });
 
 test.each(['incremental', 'highest-unmasked', 'all-at-enable', 'dynamic'] as const)('with the VMM policy %s vectors are taken in its way, and all other steps are the same', (vmm) => {

@@ -92,10 +92,8 @@ function* initVirq<C>({ flags }: DeviceMsi<C>['domain'], desc: IrqDesc, msiDesc:
     if (flags.nomaskQuirk) (msiDesc as MutableDesc<C>).nomaskQuirk = true;
   }
   if (!flags.activateEarly || state.data === null) return ok();
-  if (!canReserve && state.managed && (state.affinity & desc.core.online) === 0n) {
-    state.managedShutdown = true;
-    return ok();
-  }
+  // Shut down it is already, as every managed interrupt from its allocation to its start.
+  if (!canReserve && state.managed && (state.affinity & desc.core.online) === 0n) return ok();
   // A reservation does not count as activation: the request finds the final target.
   return yield* busLocked(desc, canReserve ? state.data.domain.activate(state.data, true) : irqDomainActivateIrq(desc));
 }

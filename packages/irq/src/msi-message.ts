@@ -72,6 +72,7 @@ export function parseVectorMsg(addressHi: number, addressLo: number, data: numbe
 /** Where a message of the remapping hardware itself goes; null when it is none. */
 export function parseDmarMsg({ addressHi, addressLo, data }: MsiMsg): VectorTarget | null {
   const packed = parseVectorMsg(0, addressLo, data);
-  if (packed === -1 || (addressHi & 0xff) !== 0 || packed >>> 16 !== 0) return null;
+  // Bits 31:16 of -1 are set; else they are an extended destination id, which these messages do not have.
+  if (packed >>> 16 !== 0 || (addressHi & 0xff) !== 0) return null;
   return { cpu: MsiAddressHi.destination.get(MsiAddressHi.image(addressHi)) * 256 + (packed >>> 8), vector: packed & 0xff };
 }

@@ -1,6 +1,6 @@
 // What x86 lets MSI domains do (x86_init_dev_msi_info(), arch/x86/kernel/apic/msi.c), and how a message that cannot be
 // masked is moved without interrupt remapping (msi_set_affinity()). Both from memory of the kernel source, not looked up.
-import { fail, ok } from '@siov/base';
+import { ok } from '@siov/base';
 import type { Result, Steps } from '@siov/base';
 import type { AffinityErrno, AffinityOutcome, IrqData } from './chip.ts';
 import { hasCpu } from './cpu-mask.ts';
@@ -57,7 +57,7 @@ function* msiSetAffinity(mover: VectorMover, data: IrqData, mask: CpuMask, force
   const next = mover.targetOf(data);
   if (!needsTwoSteps(mover, data, old, next)) {
     const updated = yield* updateMsiMsg(data);
-    return updated.ok ? moved : fail('EINVAL', updated.message);
+    return updated.ok ? moved : updated;
   }
   const between: VectorTarget = { cpu: old.cpu, vector: next.vector };
   mover.expectStray(between);

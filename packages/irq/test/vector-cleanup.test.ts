@@ -73,7 +73,7 @@ describe('a move that is over', () => {
   test('before what is requested on the old vector is taken: raised on the new one, dropped without a word on the old', () => {
     const contexts = new Map<string, Steps<unknown>>();
     const { setAffinity, table, vectors, seen, run, core } = moving({ spawn: ({ name }, steps) => contexts.set(name, steps) });
-    const take = (cpu: number) => { while ((contexts.get(`cpu${cpu}`)?.next().value as Point).kind !== 'wait'); };
+    const take = (cpu: number) => { while (((contexts.get(`cpu${cpu}`) as Steps<unknown>).next().value as Point).kind !== 'wait'); };
     setAffinity(cpuMask(1));
     for (const cpu of [0, 1]) { table.fire(0); take(cpu); }
     vectors.raise(0, 0x40);

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { TraceEvent } from '@siov/base';
 import { dsaShell } from '@siov/guest-harness';
 import { procInterrupts } from '@siov/irq';
-import { hostCounters, hostCrossings, realNow, runMdev } from '@siov/scenarios';
+import { hostCounters, hostCrossings, realNow, runMdevFlow } from '@siov/scenarios';
 import type { HostCrossing } from '@siov/scenarios';
 import { assets, bootWithIdxd, bootWithQueue, clientDescriptors, configureQueue, interruptCount, kernelComplaints, qemusOf, served } from './served-guest.ts';
 
@@ -83,7 +83,7 @@ describe.skipIf(assets === undefined)('the chain under a stock guest', () => {
       await guest.sh(dsaShell.disableDevice());
       const real = untilDisabled(hostCrossings(device.events));
       const events: TraceEvent[] = [];
-      runMdev({ copies: copySizes(real), trace: { now: realNow, sink: (event) => events.push(event) } });
+      runMdevFlow({ vmm: 'dynamic', mapPortals: false, looks: 'rest', copies: copySizes(real), trace: { now: realNow, sink: (event) => events.push(event) } });
       const alone = untilDisabled(hostCrossings(events));
       expect(real.length).toBeGreaterThan(200);
       expect(merged(alone)).toEqual(merged(real));

@@ -73,7 +73,7 @@ export function mostMediatedDevices(profile: DsaProfile = DSA_SPR): number {
 }
 
 /** Groups and engines are shared out: devices of different groups do not wait for each other's descriptors. */
-function queueOf(index: number, profile: DsaProfile = DSA_SPR): WorkQueueConfig {
+export function queueOf(index: number, profile: DsaProfile = DSA_SPR): WorkQueueConfig {
   const { groups, engines } = layoutOf(profile);
   const group = index % Math.min(groups, engines);
   return { ...DEFAULT_QUEUE, index, group, engine: group };

@@ -7,7 +7,7 @@ import type { TraceEvent } from '@siov/base';
 import { DSA_SMALL } from '@siov/datasheet';
 import { PagingDomain } from '@siov/iommu';
 import { procInterrupts } from '@siov/irq';
-import { alongLayers, runMdev } from '../src/index.ts';
+import { alongLayers, runMdevFlow } from '../src/index.ts';
 import { declaredLayers } from './declared-layers.ts';
 import { attach, bind, copy, flow, line, machine, watched } from './machine.ts';
 
@@ -139,7 +139,7 @@ describe('the host', () => {
 
 describe('a run', () => {
   test.each([1, 2, 63, 64, 65, 4095, 4096, 4097, 65536, 1 << 20, 2 << 20])('copies %i bytes with one interrupt', (size) => {
-    const { copies, completionInterrupts, softwareErrors, before, after } = runMdev({ copies: [size] });
+    const { copies, completionInterrupts, softwareErrors, before, after } = runMdevFlow({ copies: [size], looks: 'rest' });
     expect([copies, completionInterrupts, softwareErrors]).toEqual([{ count: 1, bytes: size }, 1, 0]);
     expect(after).toEqual(before);
   });
@@ -147,7 +147,7 @@ describe('a run', () => {
   test('copies any sizes in any order, and the host holds afterwards what it held before', () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 1, max: 20_000 }), { maxLength: 8 }), fc.boolean(), (copies, small) => {
-        const run = runMdev({ copies, ...(small ? { profile: DSA_SMALL } : {}) });
+        const run = runMdevFlow({ copies, looks: 'rest', ...(small ? { profile: DSA_SMALL } : {}) });
         expect([run.completionInterrupts, run.softwareErrors]).toEqual([copies.length, 0]);
         expect(run.after).toEqual(run.before);
       }),
@@ -156,8 +156,8 @@ describe('a run', () => {
   });
 
   test('refuses sizes that are none, and passes on what the device says of those above its limit', () => {
-    expect(() => runMdev({ copies: [0] })).toThrow('EINVAL');
-    expect(() => runMdev({ copies: [(2 << 20) + 1] })).toThrow('EIO');
+    expect(() => runMdevFlow({ copies: [0] })).toThrow('EINVAL');
+    expect(() => runMdevFlow({ copies: [(2 << 20) + 1] })).toThrow('EIO');
   });
 
   test('of two guests, one after the other, leaves the second all that the first had', () => {

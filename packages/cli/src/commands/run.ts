@@ -144,11 +144,17 @@ function print(name: string, steps: readonly NumberedStep[], result: FlowRun, ev
   process.stdout.write(`${timeline(events, { registers, ids })}\n`);
   const guest = guestInterrupts.length === 0 ? '' : `${interruptTable('guest', guestInterrupts)}\n`;
   process.stdout.write(`Interrupts while the work queues were enabled:\n\n${guest}${interruptTable('host', hostInterrupts)}\n`);
+  process.stdout.write(hardware(result.tables));
   process.stdout.write(`${copies.count} copies, ${copies.bytes} bytes verified, ${completionInterrupts} completion interrupts, ${softwareErrors} software errors\n`);
   for (const error of vmmErrors) process.stdout.write(`reported by the VMM: ${error}\n`);
   const held = isClean(result) ? 'what it held before' : JSON.stringify(result.after);
   process.stdout.write(`held by the host after the ${name === 'host' ? 'driver' : 'guest'} left: ${held}\n\n${verdictTable(verdicts)}`);
   if (name === 'mdev') process.stdout.write(`\n${NEXT}\n`);
+}
+
+function hardware({ entries, remapping, iommu }: FlowRun['tables']): string {
+  const table = (title: string, lines: readonly string[]) => (lines.length === 0 ? '' : `${title}:\n${lines.map((line) => `  ${line}\n`).join('')}\n`);
+  return table('Message store', entries) + table('Interrupt remapping', remapping) + table('IOMMU', iommu);
 }
 
 const NEXT = `The same under a stock Linux kernel in a real QEMU (fetched from Debian the first time, about 170 MB):

@@ -11,6 +11,7 @@ import { watchedHost } from '../invariants/watched-host.ts';
 import { copy } from './copy.ts';
 import { DEFAULT_COPIES } from './options.ts';
 import type { FlowOptions, FlowRun } from './options.ts';
+import { hardwareTables } from './tables.ts';
 import { InvariantWatch } from './verdicts.ts';
 
 const HK = { name: 'HK', layer: 'guest' };
@@ -21,13 +22,14 @@ export function runHostFlow(options: FlowOptions = {}): FlowRun {
   const watched = watchedHost({
     cpus: options.hostCpus ?? 2,
     entries: 16,
+    ...(options.profile === undefined ? {} : { profile: options.profile }),
     ...(options.remapping === undefined ? {} : { remapping: options.remapping }),
     ...(options.permissionCheck === undefined ? {} : { permissionCheck: options.permissionCheck }),
     ...(options.trace === undefined ? {} : { trace: options.trace }),
   });
   const { host } = watched;
   const { executor, state, core, iommu, device, interruptParent } = host;
-  const watch = new InvariantWatch(watched);
+  const watch = new InvariantWatch(watched, options.looks);
   const run = <T>(steps: Steps<Result<T>>, doing: string): T => must(watch.run(executor, HK, steps), doing);
   const memory = new Uint8Array(MEMORY);
   const kernel = new PagingDomain(state, 'host kernel');
@@ -47,6 +49,7 @@ export function runHostFlow(options: FlowOptions = {}): FlowRun {
   const sizes = options.copies ?? DEFAULT_COPIES;
   for (const size of sizes) run(copy(memory, queue, size), `copying ${size} bytes`);
   const hostInterrupts = procInterrupts(core);
+  const tables = hardwareTables(watched);
   const { interrupts } = queue;
   watch.run(executor, HK, queue.disable());
   watch.run(executor, HK, driver.disable());
@@ -57,6 +60,7 @@ export function runHostFlow(options: FlowOptions = {}): FlowRun {
     softwareErrors: driver.function.softwareErrors,
     guestInterrupts: [],
     hostInterrupts,
+    tables,
     vmmErrors: [],
     before,
     after: hostCounters(host),

@@ -12,6 +12,7 @@ import { copy } from './copy.ts';
 import { mediatedMachine } from './mediated-machine.ts';
 import type { MediatedMachine, MediatedSeat } from './mediated-machine.ts';
 import { DEFAULT_COPIES } from './options.ts';
+import { hardwareTables } from './tables.ts';
 import type { FlowOptions, FlowRun } from './options.ts';
 import { InvariantWatch } from './verdicts.ts';
 
@@ -35,11 +36,11 @@ interface GuestRun {
 /** One guest after the other attaches and copies; all of them together leave. `driverOptions`: what its driver is given. */
 export function runGuests({ watched, seats }: MediatedMachine, options: FlowOptions, driverOptions: (guest: GuestMachine) => GuestDriverOptions = () => ({})): FlowRun {
   const { host } = watched;
-  const watch = new InvariantWatch(watched);
+  const watch = new InvariantWatch(watched, options.looks);
   const before = hostCounters(host);
   const sizes = options.copies ?? DEFAULT_COPIES;
   const runs = seats.map((seat) => startGuest(seat));
-  const tables = { guest: runs.flatMap(({ guest }) => procInterrupts(guest.core)), host: procInterrupts(host.core) };
+  const tables = { guest: runs.flatMap(({ guest }) => procInterrupts(guest.core)), host: procInterrupts(host.core), hardware: hardwareTables(watched) };
   const figures = runs.map(({ guest, driver }, each) => leave(seats[each] as MediatedSeat, guest, driver));
   return {
     copies: { count: sizes.length * runs.length, bytes: sizes.reduce((sum, size) => sum + size, 0) * runs.length },
@@ -47,6 +48,7 @@ export function runGuests({ watched, seats }: MediatedMachine, options: FlowOpti
     softwareErrors: figures.reduce((sum, { errors }) => sum + errors, 0),
     guestInterrupts: tables.guest,
     hostInterrupts: tables.host,
+    tables: tables.hardware,
     vmmErrors: runs.flatMap(({ guest }) => guest.vmm.errors),
     before,
     after: hostCounters(host),

@@ -6,10 +6,11 @@ import type { VirtualDevice, VirtualDeviceOptions } from '@siov/idxd';
 import { tracedDevice } from '@siov/vfio';
 import type { VfioDevice } from '@siov/vfio';
 import { GuestMachine } from '../guest-machine.ts';
-import { VcpuPosting } from '../vcpu-posting.ts';
 import { watchDomains, watchedHost } from '../invariants/watched-host.ts';
 import type { WatchedHost } from '../invariants/watched-host.ts';
 import type { StoredId } from '../invariants/stored-ids.ts';
+import { queueOf } from '../mediated.ts';
+import { VcpuPosting } from '../vcpu-posting.ts';
 import type { FlowOptions } from './options.ts';
 
 const HK: Agent = { name: 'HK', layer: 'scenarios' };
@@ -41,6 +42,7 @@ export function mediatedMachine(options: MediatedMachineOptions = {}): MediatedM
   const watched = watchedHost({
     cpus: hostCpus,
     entries: ENTRIES,
+    ...(options.profile === undefined ? {} : { profile: options.profile }),
     early: options.programAt === 'allocation',
     ...(options.remapping === undefined ? {} : { remapping: options.remapping }),
     ...(options.permissionCheck === undefined ? {} : { permissionCheck: options.permissionCheck }),
@@ -51,7 +53,7 @@ export function mediatedMachine(options: MediatedMachineOptions = {}): MediatedM
   const shared = queue === 'shared';
   const queues = shared
     ? [{ ...DEFAULT_QUEUE, mode: 'shared' as const }]
-    : Array.from({ length: devices }, (_, index) => ({ ...DEFAULT_QUEUE, index, group: index % 4, engine: index % 4, size: Math.min(16, Math.floor(128 / devices)) }));
+    : Array.from({ length: devices }, (_, index) => queueOf(index, options.profile));
   const posting = options.remapping === 'posted' ? new VcpuPosting(watched.host) : null;
   const ports = { core, iommu, interruptParent, programIds: options.programAt ?? 'startup', ...(posting === null ? {} : { bypass: posting.bypass }) };
   const driver = must(executor.run(HK, HostDriver.probe(ports, device, queues)), 'probing dsa0');
@@ -67,7 +69,7 @@ export function mediatedMachine(options: MediatedMachineOptions = {}): MediatedM
         name: seat === 0 ? 'guest' : `guest${seat}`,
         firstVcpu: seat * guestCpus,
         cpus: guestCpus,
-        mapPortals: true,
+        mapPortals: options.mapPortals ?? true,
         // Without KVM nobody takes what is posted.
         irqfd: (options.irqfd ?? false) || posting !== null,
         ...(options.vmm === undefined ? {} : { policy: options.vmm }),

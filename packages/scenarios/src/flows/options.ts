@@ -1,11 +1,16 @@
 // What a flow can be run with, and what comes of it.
 import type { TraceEvent } from '@siov/base';
+import type { DsaProfile } from '@siov/datasheet';
 import type { PermissionCheck } from '@siov/hw';
 import type { InterruptRow } from '@siov/irq';
 import type { VmmPolicy } from '@siov/vmm';
 import type { InterruptRemappingMode } from '../host.ts';
+import type { Moment } from '../invariants/subject.ts';
+import type { HardwareTables } from './tables.ts';
 
 export interface FlowOptions {
+  /** The silicon; as in a Sapphire Rapids unless said. */
+  readonly profile?: DsaProfile;
   /** Sizes in bytes of the copies each driver submits, one after the other. */
   readonly copies?: readonly number[];
   /** Mediated devices, each in a guest of its own. 1 unless said. */
@@ -20,10 +25,14 @@ export interface FlowOptions {
   readonly vmm?: VmmPolicy;
   /** Interrupts reach the guest through KVM, without the VMM's main loop. */
   readonly irqfd?: boolean;
+  /** Submissions do not trap; so unless said. */
+  readonly mapPortals?: boolean;
   readonly remapping?: InterruptRemappingMode;
   /** When the chip writes the id into the entry (R11). */
   readonly programAt?: 'allocation' | 'startup';
   readonly permissionCheck?: PermissionCheck;
+  /** When the invariants are looked at: between any two steps unless said, which takes its time. */
+  readonly looks?: Moment;
   readonly trace?: { readonly now: () => number; readonly sink: (event: TraceEvent) => void };
 }
 
@@ -42,6 +51,7 @@ export interface FlowRun {
   readonly softwareErrors: number;
   readonly guestInterrupts: readonly InterruptRow[];
   readonly hostInterrupts: readonly InterruptRow[];
+  readonly tables: HardwareTables;
   /** Errors the VMM reported and the guest was not told of. */
   readonly vmmErrors: readonly string[];
   /** What the host held before the drivers came, and after they left: equal when nothing leaked. */

@@ -9,10 +9,13 @@ const LOOKED_AT = ['I1', 'I2', 'I3', 'I5', 'I6', 'I7', 'I8', 'I9', 'I10', 'I11']
 
 export class InvariantWatch {
   readonly #subject: Subject;
+  readonly #moment: Moment;
   readonly #found = new Map<string, Set<Violation>>(LOOKED_AT.map((each) => [each, new Set()]));
 
-  constructor(subject: Subject) {
+  /** `moment`: how often {@link run} looks. */
+  constructor(subject: Subject, moment: Moment = 'between') {
     this.#subject = subject;
+    this.#moment = moment;
   }
 
   look(moment: Moment): void {
@@ -22,9 +25,9 @@ export class InvariantWatch {
     }
   }
 
-  /** Runs `steps` as `agent`, with a look after each of its points, and one at rest. */
+  /** Runs `steps` as `agent`, with a look at rest, and unless that is all one after each of its points. */
   run<T>(executor: Executor, agent: Agent, steps: Steps<T>): T {
-    const result = executor.run(agent, this.#watched(steps));
+    const result = executor.run(agent, this.#moment === 'rest' ? steps : this.#watched(steps));
     executor.settle();
     this.look('rest');
     return result;

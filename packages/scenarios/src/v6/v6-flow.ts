@@ -5,6 +5,7 @@ import { procInterrupts } from '@siov/irq';
 import { copy } from '../flows/copy.ts';
 import { DEFAULT_COPIES } from '../flows/options.ts';
 import type { FlowOptions, FlowRun } from '../flows/options.ts';
+import { hardwareTables } from '../flows/tables.ts';
 import { hostCounters } from '../host.ts';
 import { V6Machine } from './v6-machine.ts';
 
@@ -20,7 +21,7 @@ export function runV6Flow(options: FlowOptions = {}): FlowRun {
   const { driver, queue } = machine;
   const sizes = options.copies ?? DEFAULT_COPIES;
   for (const size of sizes) run(copy(guest.memory, queue, size), `copying ${size} bytes`);
-  const tables = { guestInterrupts: procInterrupts(guest.core), hostInterrupts: procInterrupts(host.core) };
+  const tables = { guestInterrupts: procInterrupts(guest.core), hostInterrupts: procInterrupts(host.core), tables: hardwareTables(watched) };
   const { interrupts } = queue;
   machine.run(queue.disable());
   machine.run(driver.disable());

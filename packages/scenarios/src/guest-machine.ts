@@ -1,6 +1,6 @@
 // A guest of our own around VFIO devices: memory, vCPUs with an irq core, IOMMU management, the VMM, and the guest driver's
 // view of each function. With a real guest a real kernel and a real QEMU stand here.
-import { bufferMemory, ModelClock, ModelError, must } from '@siov/base';
+import { bufferMemory, Lock, ModelClock, ModelError, must } from '@siov/base';
 import type { Agent, Executor, StatePort, Steps, Trace } from '@siov/base';
 import { PciDevice } from '@siov/device';
 import type { SubmitPort } from '@siov/device';
@@ -76,7 +76,8 @@ export class GuestMachine {
     this.kernel = new AddressSpace(state, `${name}/kernel`, { supervisor: true });
     must(this.kernel.map(this.#allMemory()), 'the kernel’s address space');
     const translation = new PasidTranslation(state, name);
-    this.functions = devices.map((device, each) => this.#attach(ports, device, { each, options, translation, vcpu }));
+    const bigLock = new Lock(state, `${name}/bql`);
+    this.functions = devices.map((device, each) => this.#attach(ports, device, { each, options, translation, bigLock }));
     for (let cpu = 0; cpu < cpus; cpu++) executor.spawn({ name: `VC${firstVcpu + cpu} irq`, layer: 'irq' }, this.vectors.interrupts(cpu));
   }
 
@@ -103,17 +104,17 @@ export class GuestMachine {
   #attach(
     { executor, state, trace }: { executor: Executor; state: StatePort; trace: Trace },
     device: VfioDevice,
-    { each, options, translation, vcpu }: { each: number; options: GuestMachineOptions; translation: PasidTranslation; vcpu: string },
+    { each, options, translation, bigLock }: { each: number; options: GuestMachineOptions; translation: PasidTranslation; bigLock: Lock },
   ): GuestFunctionView {
     const { policy = 'dynamic', irqfd = false, mapPortals = false, posting } = options;
     const main = { name: 'QM', layer: 'vmm' };
     const vmmPorts = {
-      state, trace, pasids: translation,
+      state, trace, bigLock, pasids: translation,
       inject: (address: bigint, data: number) => this.#inject(address, data),
       injectInAtomic: (address: bigint, data: number) => this.#raise(address, data),
       ...(posting === undefined ? {} : { bypass: posting.bypass, posting: posting.to }),
     };
-    const vmm = must(executor.run(main, VfioPci.realize(vmmPorts, { trapAgent: `${vcpu}/host`, policy, irqfd, mapPortals }, device)), `attaching ${device.name}`);
+    const vmm = must(executor.run(main, VfioPci.realize(vmmPorts, { trapAgent: () => hostThread(executor.current), policy, irqfd, mapPortals }, device)), `attaching ${device.name}`);
     must(executor.run(main, device.dmaMap(this.#allMemory())), 'mapping guest memory');
     executor.spawn(main, vmm.mainLoop());
     const work = vmm.kvmWork();
@@ -154,6 +155,12 @@ export class GuestMachine {
     this.vectors.raise(target >>> 8, target & 0xff);
     return true;
   }
+}
+
+/** The host's name of a vCPU's thread in a trap, whichever task of the guest runs on it: `VC0 irq/17-idxd-portal` is VC0's. */
+function hostThread({ name }: Agent): string {
+  const [vcpu = name] = name.split(' ', 1);
+  return `${vcpu}/host`;
 }
 
 /** A guest with one function. */

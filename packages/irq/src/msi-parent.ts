@@ -8,7 +8,7 @@ import type { MsiFlags } from './msi-types.ts';
 export interface MsiParentOps {
   /** In front of the names of the domains on it: `IR-`. */
   readonly prefix?: string;
-  /** What those domains may have; a flag a template asks for beyond these is dropped, or the domain is refused. */
+  /** What those domains may have beside what they get anyway; a flag beyond these is dropped, or the domain refused. */
   readonly supportedFlags: MsiFlags;
   /** What they get without asking. */
   readonly requiredFlags: MsiFlags;

@@ -88,7 +88,10 @@ export class VectorDomain {
     return { reserved: globalReserved, assigned: totalAllocated, managed };
   }
 
-  /** irqd_cfg(): what messages of the interrupt are composed of; the shutdown vector while it has none of its own. */
+  /**
+   * irqd_cfg(): what messages of the interrupt are composed of; the shutdown vector while it has none of its own, zero
+   * until a managed one is first activated.
+   */
   targetOf(data: IrqData): VectorTarget {
     return this.#dataOf(data).target;
   }

@@ -19,7 +19,7 @@ import { SHUTDOWN_VECTOR } from './vector-data.ts';
 export function remappingMsiParent(prefix: string): MsiParentOps {
   return {
     prefix,
-    supportedFlags: { activateEarly: true, mustReactivate: true, pciMsix: true, pciMsixAllocDyn: true, pciIms: true },
+    supportedFlags: { activateEarly: true, pciMsix: true, pciMsixAllocDyn: true, pciIms: true },
     requiredFlags: { mustReactivate: true },
     chipFlags: { skipSetWake: true, affinityPreStartup: true },
   };
@@ -39,7 +39,7 @@ export interface VectorMover {
 /** The MSI parent that the vector domain itself is: no IMS, as in the kernel. */
 export function vectorMsiParent(mover: VectorMover): MsiParentOps {
   return {
-    supportedFlags: { activateEarly: true, mustReactivate: true, pciMsix: true, pciMsixAllocDyn: true, nomaskQuirk: true },
+    supportedFlags: { activateEarly: true, pciMsix: true, pciMsixAllocDyn: true },
     requiredFlags: { mustReactivate: true, nomaskQuirk: true },
     chipFlags: { skipSetWake: true, affinityPreStartup: true },
     setAffinity: (data, mask, force) => msiSetAffinity(mover, data, mask, force),

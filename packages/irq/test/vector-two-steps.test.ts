@@ -102,8 +102,9 @@ test('an interrupt that is over is none: after one on the old CPU a task moves i
   const { table, alloc, run, core, data, fire, seen, target } = moving({ cpus: 2 });
   // CPU 1 has 0x40 in use, so that vector and CPU both change.
   run(requestIrq(core, alloc(1, { mask: cpuMask(1), managed: false }), { name: 'other', devId: 1, handler: () => 'handled' }));
-  fire();
+  // With the first one every CPU begins, with the second CPU 0 is the last that ran.
+  for (let each = 0; each < 2; each++) fire();
   table.log.length = 0;
   expect(run(data.chip.irqSetAffinity?.(data, cpuMask(1), false) ?? missing())).toEqual(ok('ok'));
-  expect([seen.handled, target(), table.log]).toEqual([1, { cpu: 1, vector: 0x41 }, ['message 0']]);
+  expect([seen.handled, target(), table.log]).toEqual([2, { cpu: 1, vector: 0x41 }, ['message 0']]);
 });

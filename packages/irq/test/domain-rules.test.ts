@@ -1,7 +1,7 @@
 // Rules of descriptors, domains and what is shown of them, at their edges.
 import { describe, expect, test } from 'vitest';
 import { ok, runToCompletion } from '@siov/base';
-import { irqCreateFwspecMapping, IrqDomain, irqDomainAllocIrq, irqDomainFreeIrq, irqRow, irqText, procInterrupts } from '../src/index.ts';
+import { irqCreateFwspecMapping, IrqDomain, irqDomainAllocIrq, irqDomainFreeIrq, irqRow, irqText, procInterrupts, requestThreadedIrq } from '../src/index.ts';
 import type { IrqChip, IrqFwSpec } from '../src/index.ts';
 import { irqDomainActivateIrq } from '../src/startup.ts';
 import { makeKernel } from './kernel.ts';
@@ -19,6 +19,19 @@ describe('descriptors', () => {
     const { state } = made.value;
     const set = Object.entries(state).filter(([, value]) => value === true).map(([field]) => field);
     expect(set).toEqual(['disabled', 'masked']);
+  });
+
+  test('each piece of state of a kernel has a name of its own, by which two machines are compared', () => {
+    const kernel = makeKernel({ threadirqs: true });
+    const { run, core, virq, state, allocate } = kernel;
+    for (const irq of [virq, allocate().virq]) {
+      for (const name of ['a', 'b']) {
+        run(requestThreadedIrq(core, irq, { name, devId: name, shared: true, handler: () => 'handled', *thread() { return 'handled'; } }));
+      }
+    }
+    const names = state.current().map(([name]) => name);
+    expect(names.toSorted()).toEqual([...new Set(names)].toSorted());
+    expect(names.filter((name) => name.split('/').includes(''))).toEqual([]);
   });
 
   test('are listed by number, whatever the order they came in', () => {

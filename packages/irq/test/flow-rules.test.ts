@@ -68,11 +68,11 @@ describe.each([['at once', false], ['step by step', true]])('%s', (_how, interle
     expect([runs, kernel.desc.state.pending, kernel.desc.state.inProgress, [...kernel.desc.counts]]).toEqual([2, false, false, [1, 0]]);
   });
 
-  test.each([['can', {}], ['cannot', cannotMask]])('edge, with a chip that %s mask: the last action gone while it ran, the edge that came is left latched', (_what, chip) => {
+  test.each([['masked it', {}, {}], ['had it masked, and it was opened since', {}, { masked: false }], ['cannot mask', cannotMask, {}]])('edge, the last action gone while it ran, and an edge came that %s: that is left latched', (_what, chip, since) => {
     const kernel = requested(handleEdgeIrq, () => {
       kernel.arrive(1);
       // As free_irq() does first; the rest of it waits for this handler.
-      kernel.desc.state.actions = [];
+      Object.assign(kernel.desc.state, { actions: [] }, since);
       return 'handled';
     }, { interleaved, chip });
     kernel.desc.state.masked = false;

@@ -33,8 +33,8 @@ export class Attachments {
   readonly #pasids: PasidAllocator;
   /** Requester id -> what its requests without PASID reach. */
   readonly #whole: Map<number, PagingDomain>;
-  /** (requester, PASID) -> devices that share the entry: mediated devices of one function, bound to one mm. */
-  readonly #entries: Map<number, number>;
+  /** (requester, PASID) -> what the entry names, and how many mediated devices of the function share it. */
+  readonly #entries: Map<number, { readonly domain: PagingDomain; readonly devices: number }>;
 
   constructor(state: StatePort, name: string, parts: { tables: RemappingTables; domains: DomainRegistry; pasids: PasidAllocator }) {
     this.#state = state;
@@ -69,35 +69,46 @@ export class Attachments {
     this.#domains.release(domain);
   }
 
-  /** `ENOMEM`; `EBUSY`: the entry is another's. SVA shares it: the mm has one PASID, so the entry there is the mm's already. */
+  /**
+   * `ENOMEM`; `EBUSY`: the entry is another's. Devices of one function share it: of an mm, which has one PASID, so that the entry
+   * there is the mm's already, and where the PASID is the caller's for the same domain.
+   */
   attach(probed: ProbedDevice, pasid: number, domain: PagingDomain, kind: AttachmentKind): Result<Attachment, AttachErrno> {
     const { device } = probed;
     const key = entryKey(device.requesterId, pasid);
-    const sharing = this.#entries.get(key) ?? 0;
-    if (sharing > 0 && (kind !== 'sva' || probed.attachments.has(pasid))) {
+    const there = this.#entries.get(key);
+    const shares = kind === 'sva' || (kind === 'pasid' && there?.domain === domain);
+    if (there !== undefined && (!shares || probed.attachments.has(pasid))) {
       return fail('EBUSY', `${device.name}: requests of 0x${device.requesterId.toString(16)} with PASID ${pasid} reach an address space already`);
     }
     if (!this.#state.grant('dev_pasid_info')) return fail('ENOMEM', `${device.name}: no memory for its attachment with PASID ${pasid}`);
-    if (sharing === 0) {
+    if (there === undefined) {
       const written = this.#write(device.requesterId, pasid, domain);
       if (!written.ok) return written;
     }
-    this.#entries.set(key, sharing + 1);
+    this.#entries.set(key, { domain, devices: (there?.devices ?? 0) + 1 });
     this.#pasids.use(pasid, 1);
     const made = this.#make(probed, pasid, domain, kind);
     probed.attachments.set(pasid, made);
     return ok(made);
   }
 
-  /** The entry names `domain` from now on; whoever holds the PASID keeps it. `ENOSPC`, `ENOMEM`: the old one stays. */
-  replace(attachment: Attachment, domain: PagingDomain): Result<void, 'ENOSPC' | 'ENOMEM'> {
+  /**
+   * The entry names `domain` from now on; whoever holds the PASID keeps it. `ENOSPC`, `ENOMEM`: the old one stays; `EBUSY`: so it
+   * does where another device of the function shares the entry.
+   */
+  replace(attachment: Attachment, domain: PagingDomain): Result<void, 'EBUSY' | 'ENOSPC' | 'ENOMEM'> {
     const { device, pasid } = attachment;
+    const key = entryKey(device.requesterId, pasid);
+    const devices = this.#entries.get(key)?.devices ?? 0;
+    if (devices > 1) return fail('EBUSY', `${device.name}: ${devices} devices of its function share the entry of PASID ${pasid}`);
     if (!this.#state.grant('dev_pasid_info')) return fail('ENOMEM', `${device.name}: no memory for its attachment with PASID ${pasid}`);
     const before = attachment.state.domain;
     const written = this.#write(device.requesterId, pasid, domain);
     if (!written.ok) return written;
     this.#domains.release(before);
     attachment.state.domain = domain;
+    this.#entries.set(key, { domain, devices });
     return ok();
   }
 
@@ -109,8 +120,8 @@ export class Attachments {
     probed.attachments.delete(pasid);
     if (kind === 'default') probed.writer.detach();
     const key = entryKey(device.requesterId, pasid);
-    const sharing = (this.#entries.get(key) ?? 0) - 1;
-    if (sharing > 0) this.#entries.set(key, sharing);
+    const there = this.#entries.get(key);
+    if (there !== undefined && there.devices > 1) this.#entries.set(key, { ...there, devices: there.devices - 1 });
     else {
       this.#entries.delete(key);
       this.#tables.clearEntry(device.requesterId, pasid);

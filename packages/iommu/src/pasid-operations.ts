@@ -59,8 +59,8 @@ export class PasidOperations {
 
   /**
    * iommu_attach_device_pasid() with a PASID the caller owns: a global one, or one of a set. `EINVAL`: none of these, or
-   * more bits than the device sends; `EBUSY`: requests with it reach an address space already; `ENODEV`, `EOPNOTSUPP`,
-   * `ENOSPC`, `ENOMEM` as {@link attachDevicePasid}.
+   * more bits than the device sends; `EBUSY`: requests with it reach another address space already, or are this device's (mediated
+   * devices of one function share what is attached); `ENODEV`, `EOPNOTSUPP`, `ENOSPC`, `ENOMEM` as {@link attachDevicePasid}.
    */
   attachPasid(domain: PagingDomain, device: Device, pasid: number): Result<PasidWitness, 'EINVAL' | 'EBUSY' | 'ENODEV' | 'EOPNOTSUPP' | 'ENOSPC' | 'ENOMEM'> {
     const probed = this.#pasidDevice(device);
@@ -74,9 +74,10 @@ export class PasidOperations {
 
   /**
    * iommu_replace_device_pasid(): requests with `pasid` reach `domain` from now on, without a moment in which they reach
-   * nothing. The witness stays. `EINVAL`: not attached by {@link attachPasid}; `ENODEV`, `ENOSPC`, `ENOMEM` as there.
+   * nothing. The witness stays. `EINVAL`: not attached by {@link attachPasid}; `EBUSY`: shared with another device of the function;
+   * `ENODEV`, `ENOSPC`, `ENOMEM` as there.
    */
-  replaceDevicePasid(domain: PagingDomain, device: Device, pasid: number): Result<void, 'EINVAL' | 'ENODEV' | 'ENOSPC' | 'ENOMEM'> {
+  replaceDevicePasid(domain: PagingDomain, device: Device, pasid: number): Result<void, 'EINVAL' | 'EBUSY' | 'ENODEV' | 'ENOSPC' | 'ENOMEM'> {
     const probed = this.parts.devices.get(device);
     if (probed === undefined) return notProbed(device);
     const there = probed.attachments.get(pasid);

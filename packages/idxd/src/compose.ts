@@ -94,7 +94,7 @@ function connect(ports: HostDriverPorts, parts: FunctionParts, device: Device, {
   const drain = function* (pasid: number): Steps<void> {
     yield* queue.runPasid(COMMAND.DRAIN_PASID, pasid);
   };
-  const pasids = set === null ? null : new GuestPasidTable({ state, iommu, device, set, drain });
+  const pasids = set === null ? null : new GuestPasidTable({ state, iommu, device, set, spaces: parts.guestSpaces, drain });
   const virtual = new VirtualDevice({
     core, device, msi: msi.value, portals, dma, pasids,
     profile: virtualProfile(physical.capabilities, queue, options.vectors),

@@ -9,6 +9,7 @@ import type { ImsDomain } from '@siov/ims';
 import type { Iommu } from '@siov/iommu';
 import type { IrqCore, IrqDomain, MsiAllocInfo } from '@siov/irq';
 import type { IrqBypass } from '@siov/vfio';
+import { GuestSpaces } from './guest-spaces.ts';
 import type { PhysicalFunction, ProbeErrno } from './physical-function.ts';
 import { WorkQueue } from './work-queue.ts';
 import type { WorkQueueConfig } from './work-queue.ts';
@@ -29,6 +30,8 @@ export interface FunctionParts {
   /** One validating domain for the function (R26): guests submit to it, so every entry checks the PASID (R3). */
   readonly ims: ImsDomain<PasidWitness>;
   readonly queues: readonly WorkQueue[];
+  /** Behind the PASIDs of guests. */
+  readonly guestSpaces: GuestSpaces;
 }
 
 /** Everything, or a failure after which {@link giveUp} is due. Shared queues are enabled here, once, for all. */
@@ -49,7 +52,7 @@ export function* setUpFunction(ports: HostDriverPorts, physical: PhysicalFunctio
     const error = yield* queue.enableShared();
     if (error !== 0) return fail('EIO', `${physical.device.name}: enabling the shared work queue ${queue.index}: error 0x${error.toString(16)}`);
   }
-  return ok({ physical, ims: ims.value, queues });
+  return ok({ physical, ims: ims.value, queues, guestSpaces: new GuestSpaces(ports.core.ports.state, physical.device.name) });
 }
 
 /** The function as it was before the driver came: another probe finds nothing in its way. */

@@ -3,9 +3,10 @@
 import { fail, must, ok } from '@siov/base';
 import type { Failure, Result, StatePort, Steps } from '@siov/base';
 import type { Device, PasidWitness } from '@siov/device';
-import { PagingDomain } from '@siov/iommu';
 import type { Iommu, PasidSet } from '@siov/iommu';
 import type { BindErrno, DmaMapping, GuestPasids } from '@siov/vfio';
+import { DeviceMappings } from './guest-spaces.ts';
+import type { GuestSpaces } from './guest-spaces.ts';
 
 /** PASIDs have 20 bits; 0 stands for requests without one. */
 const LAST_PASID = 2 ** 20 - 1;
@@ -16,13 +17,15 @@ export interface GuestPasidParts {
   readonly device: Device;
   /** Of the virtual machine: its devices share what it calls by one name. */
   readonly set: PasidSet;
+  /** Of the function. */
+  readonly spaces: GuestSpaces;
   /** Waits until the function does nothing more with the PASID (Drain PASID). */
   drain(pasid: number): Steps<void>;
 }
 
 interface Bound {
   readonly pasid: number;
-  readonly space: PagingDomain;
+  readonly mappings: DeviceMappings;
 }
 
 export class GuestPasidTable implements GuestPasids {
@@ -52,35 +55,35 @@ export class GuestPasidTable implements GuestPasids {
   }
 
   *bind(gpasid: number): Steps<Result<number, BindErrno>> {
-    const { device, iommu, state } = this.#parts;
+    const { device, iommu, state, set, spaces } = this.#parts;
     if (!(Number.isInteger(gpasid) && gpasid >= 1 && gpasid <= LAST_PASID)) return fail('EINVAL', `${device.name}: ${gpasid} is no PASID of 1..${LAST_PASID}`);
     if (this.#bound.has(gpasid)) return fail('EBUSY', `${device.name}: the guest's PASID ${gpasid} is bound`);
     const pasid = this.#take(gpasid);
     if (!pasid.ok) return pasid;
-    const space = new PagingDomain(state, `${device.name}/pasid${gpasid}`);
-    const attached = iommu.attachPasid(space, device, pasid.value);
+    const mappings = new DeviceMappings(state, `${device.name}/pasid${gpasid}`, spaces.take(set, gpasid));
+    const attached = iommu.attachPasid(mappings.domain, device, pasid.value);
     if (!attached.ok) {
+      spaces.give(set, gpasid);
       this.#give(pasid.value);
       return attached;
     }
-    this.#bound.set(gpasid, { pasid: pasid.value, space });
+    this.#bound.set(gpasid, { pasid: pasid.value, mappings });
     return pasid;
   }
 
   *map(gpasid: number, mapping: DmaMapping): Steps<Result<void, 'ENOENT' | 'EINVAL' | 'EEXIST' | 'ENOSPC' | 'ENOMEM'>> {
-    return this.#bound.get(gpasid)?.space.map(mapping) ?? this.#notBound(gpasid);
+    return this.#bound.get(gpasid)?.mappings.map(mapping) ?? this.#notBound(gpasid);
   }
 
   *unmap(gpasid: number, iova: bigint, size: bigint): Steps<Result<void, 'ENOENT'>> {
     const bound = this.#bound.get(gpasid);
     if (bound === undefined) return this.#notBound(gpasid);
-    const unmapped = bound.space.unmap(iova, size);
-    return unmapped.ok ? ok() : unmapped;
+    return bound.mappings.unmap(iova, size);
   }
 
   /** Also `EBUSY`: the guest's queue is enabled with it. The function is done with the PASID before it goes. */
   *unbind(gpasid: number): Steps<Result<void, 'ENOENT' | 'EBUSY'>> {
-    const { device, iommu, drain } = this.#parts;
+    const { device, iommu, drain, set, spaces } = this.#parts;
     const bound = this.#bound.get(gpasid);
     if (bound === undefined) return this.#notBound(gpasid);
     yield* drain(bound.pasid);
@@ -88,6 +91,8 @@ export class GuestPasidTable implements GuestPasids {
     // Attached by its number, so that nothing but a holder can be in the way.
     if (!detached.ok) return detached.errno === 'EBUSY' ? (detached as Failure<'EBUSY'>) : fail('EBUSY', detached.message);
     this.#bound.delete(gpasid);
+    bound.mappings.unmapAll();
+    spaces.give(set, gpasid);
     this.#give(bound.pasid);
     return ok();
   }

@@ -8,6 +8,7 @@ export type { Completed, RecordMemory } from './pending-work.ts';
 export type { Capabilities, ProbeErrno } from './physical-function.ts';
 export { PhysicalFunction } from './physical-function.ts';
 export { GuestPasidTable } from './guest-pasids.ts';
+export { GuestSpaces } from './guest-spaces.ts';
 export type { Triggers, VirtualDeviceParts } from './virtual-device.ts';
 export { VirtualDevice } from './virtual-device.ts';
 export { DedicatedQueue, SharedQueue } from './virtual-queue.ts';

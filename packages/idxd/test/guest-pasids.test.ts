@@ -1,8 +1,9 @@
 // The guest's PASIDs behind a virtual device: bound, mapped, unbound, and nothing left of what fails.
 import { describe, expect, test } from 'vitest';
 import fc from 'fast-check';
-import { bufferMemory } from '@siov/base';
+import { bufferMemory, plainState } from '@siov/base';
 import { COMMAND, PCICMD, Wqcfg } from '@siov/datasheet';
+import { PagingDomain } from '@siov/iommu';
 import type { GuestPasids } from '@siov/vfio';
 import { addVirtual, makeHost, makeVirtual, WITH_PASIDS } from './fake-function.ts';
 import { DEFAULT_QUEUE, MDEV_TYPE } from '../src/index.ts';
@@ -61,11 +62,42 @@ describe('binding', () => {
     const driver = made.probe(DEFAULT_QUEUE, { ...DEFAULT_QUEUE, index: 1, group: 1, engine: 1 });
     if (!set.ok || !driver.ok) throw new Error('set-up');
     const [first, second] = [addVirtual(made, driver.value, MDEV_TYPE, { set: set.value }), addVirtual(made, driver.value, MDEV_TYPE, { set: set.value })];
-    const host = first.bind(5);
+    // By hand: the function's entry of the guest's PASID 5 names somebody else's address space.
+    const host = set.value.alloc();
+    if (!host.ok || !set.value.attachSpid(host.value, 5).ok) throw new Error('set-up');
+    if (!made.iommu.attachPasid(new PagingDomain(plainState, 'foreign'), first.mdev.device, host.value).ok) throw new Error('set-up');
     const before = [made.counters(), set.value.list()];
     expect(made.run(pasidsOf(second.vfio).bind(5))).toMatchObject({ errno: 'EBUSY' });
     expect([made.counters(), set.value.list()]).toEqual(before);
-    expect(set.value.findBySpid(5)).toMatchObject({ value: host });
+    expect(set.value.findBySpid(5)).toMatchObject({ value: host.value });
+  });
+
+  test('devices of one guest on one function share the host’s PASID and the address space; each gives up its own part', () => {
+    const made = makeHost();
+    const { iommu, run } = made;
+    const set = iommu.allocSet(null, 4);
+    const driver = made.probe(DEFAULT_QUEUE, { ...DEFAULT_QUEUE, index: 1, group: 1, engine: 1 });
+    if (!set.ok || !driver.ok) throw new Error('set-up');
+    const [first, second] = [addVirtual(made, driver.value, MDEV_TYPE, { set: set.value }), addVirtual(made, driver.value, MDEV_TYPE, { set: set.value })];
+    const empty = iommu.counters;
+    const host = first.bind(5);
+    expect([second.bind(5), set.value.used, iommu.counters.attachments - empty.attachments]).toEqual([host, 1, 1]);
+    const [one, other] = [pasidsOf(first.vfio), pasidsOf(second.vfio)];
+    const reach = (iova: bigint) => run(iommu.dma(first.mdev.device.requesterId).read(host, iova, new Uint8Array(4))).ok;
+    // Both map what the guest has there; the first alone another page.
+    for (const each of [one, other]) expect(run(each.map(5, mapping(0x1000n)))).toMatchObject({ ok: true });
+    expect([run(one.map(5, mapping(0x1000n))), run(one.map(5, mapping(0x8000n)))]).toMatchObject([{ errno: 'EEXIST' }, { ok: true }]);
+    expect(run(other.unmap(5, 0x8000n, 4096n))).toMatchObject({ errno: 'ENOENT' });
+    expect(run(other.unmap(5, 0x1000n, 4096n))).toMatchObject({ ok: true });
+    expect([reach(0x1000n), reach(0x8000n)]).toEqual([true, true]);
+    expect(run(other.map(5, mapping(0x1000n)))).toMatchObject({ ok: true });
+    expect(run(one.unbind(5))).toMatchObject({ ok: true });
+    expect([reach(0x1000n), reach(0x8000n), set.value.used]).toEqual([true, false, 1]);
+    expect(run(other.unbind(5))).toMatchObject({ ok: true });
+    expect([reach(0x1000n), set.value.used, iommu.counters.attachments]).toEqual([false, 0, empty.attachments]);
+    // Nothing of it comes back with the next one of that name.
+    first.bind(5);
+    expect(reach(0x1000n)).toBe(false);
   });
 
   test('devices of one guest on two functions share the host’s PASID: the last to unbind frees it', () => {

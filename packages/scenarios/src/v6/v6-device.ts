@@ -5,7 +5,7 @@ import type { Result, Steps } from '@siov/base';
 import { COMMAND, GENCAP, IMS_SIZE_UNIT, layoutOf, Msixperm, MSIXPERM_SIZE, OFFSETS, TABLE_OFFSET_UNIT } from '@siov/datasheet';
 import { Device } from '@siov/device';
 import type { PasidWitness } from '@siov/device';
-import { DedicatedQueue, GuestPasidTable, InterruptHandles, PhysicalFunction, VirtualDevice, virtualProfile, WorkQueue } from '@siov/idxd';
+import { DedicatedQueue, GuestPasidTable, GuestSpaces, InterruptHandles, PhysicalFunction, VirtualDevice, virtualProfile, WorkQueue } from '@siov/idxd';
 import type { WorkQueueConfig } from '@siov/idxd';
 import { PagingDomain } from '@siov/iommu';
 import { MsiDomain, setMsiDomain } from '@siov/irq';
@@ -50,7 +50,7 @@ export function* v6Device({ core, iommu, interruptParent, device: parent }: Host
   must(iommu.attachDevicePasid(dma, device), 'a PASID of its own');
   const msi = must(setMsiDomain(core, device, domain, 'default'), 'the domain of the device');
   const set = must(iommu.allocSet(null, 16), 'the guest’s PASIDs');
-  const pasids = new GuestPasidTable({ state, iommu, device, set, *drain(pasid) { yield* queue.runPasid(COMMAND.DRAIN_PASID, pasid); } });
+  const pasids = new GuestPasidTable({ state, iommu, device, set, spaces: new GuestSpaces(state, parent.name), *drain(pasid) { yield* queue.runPasid(COMMAND.DRAIN_PASID, pasid); } });
   const triggers = new MdevIrqs({ core, device, msi, chip, vectors });
   const portals = parent.resources.portals;
   if (portals === undefined) throw new TypeError(`${parent.name} has no portals`);

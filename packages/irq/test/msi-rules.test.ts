@@ -3,7 +3,9 @@ import { describe, expect, test } from 'vitest';
 import { fail, ModelError, ok } from '@siov/base';
 import { ObservedState } from '@siov/base/testing';
 import { Device } from '@siov/device';
-import { clearMsiDomain, composeVectorMsg, createDeviceMsiDomain, IrqDomain, MsiDomain, msiDomainOf, parseDmarMsg, parseVectorMsg, remappingMsiParent, setMsiDomain } from '../src/index.ts';
+import {
+  clearMsiDomain, composeVectorMsg, cpuMask, createDeviceMsiDomain, IrqDomain, MsiDomain, msiDomainOf, parseDmarMsg, parseVectorMsg, remappingMsiParent, setMsiDomain,
+} from '../src/index.ts';
 import type { ActivateErrno, MsiAllocInfo, MsiDomainTemplate, MsiFlags } from '../src/index.ts';
 import { makeMachine } from './machine.ts';
 
@@ -47,6 +49,15 @@ describe('an allocation', () => {
     const before = state.snapshot();
     expect(run(msi.allocIrqAt(0, null))).toEqual({ ok: false, errno, message: 'no' });
     expect(state.changes(before)).toEqual([]);
+  });
+
+  test('whose CPUs are offline is activated by itself all the same, unless it is managed: then it waits for one, not activated', () => {
+    for (const managed of [false, true]) {
+      const { msi, run, core } = onRoot(null, { activateEarly: true });
+      core.setOnline(cpuMask(0));
+      run(msi.allocIrqAt(0, null, { mask: cpuMask(1), managed }));
+      expect(core.desc(msi.virq(0))?.state).toMatchObject({ activated: !managed, managedShutdown: managed });
+    }
   });
 
   test('EINVAL: an activation that no level composes a message for', () => {

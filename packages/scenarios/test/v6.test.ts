@@ -23,7 +23,7 @@ const status = ({ guest }: { readonly guest: GuestMachine }) => statusName(decod
 const broken = (machine: { readonly watch: InvariantWatch }) => machine.watch.verdicts.filter(({ violations }) => violations.length > 0).map(({ invariant }) => invariant);
 
 describe('v6', () => {
-  test('O1: in the window an interrupt meant for the guest’s PASID is authorised by the device’s default one', () => {
+  test('R14, R21: O1: in the window an interrupt meant for the guest’s PASID is authorised by the device’s default one', () => {
     const machine = new V6Machine({ queuePasid: false });
     must(machine.run(machine.requestFirst()), 'up to request_irq()');
     const { pasids } = machine;
@@ -39,7 +39,7 @@ describe('v6', () => {
     expect(machine.queue.interrupts).toBe(1);
   });
 
-  test('O2: in the window the guest’s own descriptor is refused, and its interrupt never comes', () => {
+  test('R14, R21: O2: in the window the guest’s own descriptor is refused, and its interrupt never comes', () => {
     const machine = new V6Machine();
     must(machine.run(machine.requestFirst()), 'up to request_irq()');
     machine.run(submit(machine));
@@ -51,7 +51,7 @@ describe('v6', () => {
     expect(machine.queue.interrupts).toBe(1);
   });
 
-  test('O3: when the guest’s PASID is unknown the write has no way to fail, and the entry stays with the default one', () => {
+  test('R14: O3: when the guest’s PASID is unknown the write has no way to fail, and the entry stays with the default one', () => {
     const machine = new V6Machine();
     must(machine.run(machine.requestFirst()), 'up to request_irq()');
     machine.run(machine.thenPermit(1, 0x777));
@@ -59,7 +59,7 @@ describe('v6', () => {
     expect([machine.entry().pasid, machine.entry().mask]).toEqual([machine.pasids.default, false]);
   });
 
-  test.each(['incremental', 'highest-unmasked'] as const)('O4: one vector more, with the VMM policy %s, and the entry is back at the default PASID; nothing is timed', (vmm) => {
+  test.each(['incremental', 'highest-unmasked'] as const)('R14: O4: one vector more, with the VMM policy %s, and the entry is back at the default PASID; nothing is timed', (vmm) => {
     const machine = new V6Machine({ vmm, vectors: 3 });
     must(machine.run(machine.requestFirst()), 'up to request_irq()');
     machine.run(machine.thenPermit());
@@ -72,7 +72,7 @@ describe('v6', () => {
     expect(broken(machine)).toContain('I7');
   });
 
-  test('O5: free_irq() returns with the PASID in the entry, until a second call that may not come', () => {
+  test('R14: O5: free_irq() returns with the PASID in the entry, until a second call that may not come', () => {
     const machine = new V6Machine();
     must(machine.run(machine.requestFirst()), 'up to request_irq()');
     machine.run(machine.thenPermit());
@@ -124,14 +124,14 @@ function review({ vmm = 'dynamic' as const, vectors = 2, queuePasid = true, perm
 }
 
 describe('the review’s design', () => {
-  test('no O1: from the first moment on the device’s default PASID authorises nothing', () => {
+  test('R15, R21: no O1: from the first moment on the device’s default PASID authorises nothing', () => {
     const machine = review({ queuePasid: false });
     expect([machine.enabled, machine.entry().pasid, machine.entry().mask]).toEqual([ok(), machine.pasids.host, false]);
     machine.run(submit(machine));
     expect([machine.queue.interrupts, broken(machine)]).toEqual([0, []]);
   });
 
-  test('no O2: from the first moment on the guest’s own descriptor has its interrupt', () => {
+  test('R15, R21: no O2: from the first moment on the guest’s own descriptor has its interrupt', () => {
     const machine = review();
     machine.run(submit(machine));
     expect([machine.queue.interrupts, status(machine), machine.entry().pasid, broken(machine)]).toEqual([1, 'SUCCESS', machine.pasids.host, []]);
@@ -144,7 +144,7 @@ describe('the review’s design', () => {
     expect([machine.triggers.hwirq(1).ok, machine.host.silicon.imsEntry(0).pasidEnable, broken(machine)]).toEqual([false, false, []]);
   });
 
-  test.each(['incremental', 'highest-unmasked', 'dynamic'] as const)('no O4: one vector more, with the VMM policy %s, and the entry holds what it held', (vmm) => {
+  test.each(['incremental', 'highest-unmasked', 'dynamic'] as const)('R15, R17: no O4: one vector more, with the VMM policy %s, and the entry holds what it held', (vmm) => {
     const machine = review({ vmm, vectors: 3 });
     const slot = must(machine.triggers.hwirq(1), 'an entry');
     const { core, device } = machine.guest;
@@ -154,7 +154,7 @@ describe('the review’s design', () => {
     expect([machine.queue.interrupts, broken(machine)]).toEqual([1, []]);
   });
 
-  test('no O5: free_irq() returns with the entry masked and wiped', () => {
+  test('R23: no O5: free_irq() returns with the entry masked and wiped', () => {
     const machine = review();
     const slot = must(machine.triggers.hwirq(1), 'an entry');
     machine.host.executor.run(QM, freeVector1(machine.host.core));

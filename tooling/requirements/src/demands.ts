@@ -7,8 +7,6 @@ export interface Demand {
   readonly note?: string;
 }
 
-const LATER = 'shown with the explorer, which can refute the flow; nothing has to show it yet';
-
 export const DEMANDS: readonly Demand[] = [
   { number: 1, text: 'whether an IMS interrupt needs a PASID is a property of its domain, not a rule' },
   { number: 2, text: 'an entry can be told not to check the PASID' },
@@ -23,14 +21,14 @@ export const DEMANDS: readonly Demand[] = [
   { number: 11, text: 'it may do so at allocation or later, as long as it is before the unmask' },
   { number: 12, text: 'each interrupt-backed vector has one action of the host; emulated vectors have none' },
   { number: 13, text: 'no programming outside the irq chip at all' },
-  { number: 14, text: 'the rejected flow, as a model that can be refuted', note: LATER },
+  { number: 14, text: 'the rejected flow, as a model that can be refuted' },
   { number: 15, text: 'what correctness depends on is enforced by construction' },
   { number: 16, text: "the guest knows its PASID before its interrupts are requested" },
   { number: 17, text: 'and can store it before that makes the host set them up' },
   { number: 18, text: '`irq_set_auxdata()` is not needed' },
   { number: 19, text: 'guest-side handling equals host-side handling', note: 'the layer rule: `guest` imports no host package' },
-  { number: 20, text: 'a permission entry written after `request_irq()` is too late', note: LATER },
-  { number: 21, text: "an interrupt raised before the permission entry is set fires with the host's PASID", note: LATER },
+  { number: 20, text: 'a permission entry written after `request_irq()` is too late' },
+  { number: 21, text: "an interrupt raised before the permission entry is set fires with the host's PASID" },
   { number: 22, text: 'layering: the core knows no PASID, VFIO no slots, the chip no VFIO; the IOMMU owns PASIDs' },
   { number: 23, text: 'tear-down is the chip\'s: after `free_irq()` the entry is masked and holds no PASID' },
   { number: 24, text: 'what cannot work is refused at allocation, before an eventfd is consumed' },

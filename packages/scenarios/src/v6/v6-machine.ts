@@ -1,5 +1,5 @@
-// Flow c, the design that the review refuted: a mediated device whose guest has PASIDs, with the interrupt set up under the
-// device's default PASID first and given the guest's afterwards. Host, guest, VMM and device are those of flow d.
+// Flow c, the design that the review refuted (R14): a mediated device whose guest has PASIDs, with the interrupt set up under the
+// device's default PASID first and given the guest's afterwards, so that it can fire in between (R21). Host, guest, VMM and device are those of flow d.
 import { must, ok } from '@siov/base';
 import type { Agent, Result, Steps } from '@siov/base';
 import { Msixperm, MSIXPERM_SIZE } from '@siov/datasheet';

@@ -99,6 +99,7 @@ describe('siov run mdev', () => {
 describe('siov run', () => {
   test.each([
     ['host', [], ['a1', 'a12'], /^ *17: +0 +1 +IR-PCI-MSIX-dsa0 +1-edge +idxd-portal$/m],
+    ['host', ['--store', 'ims'], ['a1', 'a3'], /IR-IMS-dsa0 +0-edge +idxd-portal$/m],
     ['mdev', ['--vmm', 'dynamic', '--irqfd', '--devices', '2'], ['b1', 'b19'], /vfio-msix\[1\]\(dsa0-mdev1\)$/m],
     ['mdev-vsvm', ['--queue', 'shared', '--check', 'generation'], ['d1', 'd12'], /IR-IMS-dsa0 +0-edge +vfio-msix\[1\]\(dsa0-mdev0\)$/m],
   ])('%s %j numbers the steps of its flow and ends with the invariants', async (scenario, options, [first, last], interrupt) => {

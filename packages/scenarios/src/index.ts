@@ -25,7 +25,7 @@ export { runVsvmFlow } from './flows/mdev-vsvm.ts';
 export { hostSteps } from './numbered/host.ts';
 export { mdevSteps } from './numbered/mdev.ts';
 export { vsvmSteps } from './numbered/mdev-vsvm.ts';
-export type { Crossing, FoundStep, Numbered, NumberedStep } from './numbered/steps.ts';
+export type { Crossing, FoundStep, Numbered, NumberedStep, StepOptions } from './numbered/steps.ts';
 export { numbered } from './numbered/steps.ts';
 export { v6Steps } from './numbered/v6.ts';
 export { runV6Flow } from './v6/v6-flow.ts';

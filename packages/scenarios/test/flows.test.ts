@@ -53,6 +53,10 @@ describe('host', () => {
     expectClean(runHostFlow({ remapping, copies: [64] }), 1);
   });
 
+  test.each(['allocation', 'startup'] as const)('with interrupts of the message store, ids written at %s', (programAt) => {
+    for (const queue of ['dedicated', 'shared'] as const) expectClean(runHostFlow({ store: 'ims', programAt, queue, copies: [64, 4096] }), 2);
+  });
+
   test('on a shared queue', () => {
     expectClean(runHostFlow({ queue: 'shared', copies: [64, 4096] }), 2);
   });

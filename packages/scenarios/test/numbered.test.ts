@@ -13,6 +13,7 @@ function traced(flow: (options: FlowOptions) => FlowRun, options: FlowOptions = 
 
 const FLOWS: readonly [string, (options: FlowOptions) => FlowRun, FlowOptions, readonly NumberedStep[], readonly string[]][] = [
   ['host', runHostFlow, {}, hostSteps(), ['a1', 'a2', 'a6', 'a4', 'a5', 'a7', 'a8', 'a9', 'a11', 'a12']],
+  ['host with interrupts of the message store', runHostFlow, { store: 'ims' }, hostSteps({ store: 'ims' }), ['a1', 'a2', 'a6', 'a3', 'a5', 'a7', 'a8', 'a9', 'a11', 'a12']],
   ['mdev', runMdevFlow, { vmm: 'incremental' }, mdevSteps(), ['b1', 'b2', 'b3', 'b4', 'b5', 'b6', 'b7', 'b14', 'b8', 'b9', 'b10', 'b11', 'b13', 'b15', 'b16', 'b17', 'b18', 'b19']],
   ['mdev-vsvm, v6', runV6Flow, { vmm: 'incremental' }, v6Steps(), ['c1', 'c2', 'c3', 'c4', 'c5a', 'c5b', 'c6', 'c7', 'c7a']],
   ['mdev-vsvm', runVsvmFlow, { vmm: 'incremental' }, vsvmSteps(), ['d1', 'd2', 'd3', 'd4', 'd5', 'd6', 'd7', 'd8', 'd9', 'd10', 'd12']],
@@ -38,15 +39,15 @@ describe.each(FLOWS)('%s', (_name, flow, options, steps, ids) => {
 test('docs/flows.md has the steps as they are', () => {
   const text = readFileSync(new URL('../../../docs/flows.md', import.meta.url), 'utf8');
   const rows = [...text.matchAll(/^\| ([abcd]\d+a?b?) \| [^|]* \| (.*) \|$/gmu)].map(([, id, says]) => [id, says]);
-  expect(rows).toEqual([...hostSteps(), ...mdevSteps(), ...v6Steps(), ...vsvmSteps()].map(({ id, says }) => [id, says]));
+  expect(rows).toEqual([...hostSteps(), ...hostSteps({ store: 'ims' }), ...mdevSteps(), ...v6Steps(), ...vsvmSteps()].map(({ id, says }) => [id, says]));
 });
 
 test.each(['incremental', 'highest-unmasked', 'all-at-enable', 'dynamic'] as const)('with the VMM policy %s vectors are taken in its way, and all other steps are the same', (vmm) => {
-  for (const [flow, steps] of [[runMdevFlow, mdevSteps(vmm)], [runVsvmFlow, vsvmSteps(vmm)]] as const) expect(numbered(traced(flow, { vmm }), steps).missing).toBeNull();
+  for (const [flow, steps] of [[runMdevFlow, mdevSteps({ vmm })], [runVsvmFlow, vsvmSteps({ vmm })]] as const) expect(numbered(traced(flow, { vmm }), steps).missing).toBeNull();
 });
 
 test('on a shared queue the descriptors bring the PASID, which the queue has not', () => {
-  expect(numbered(traced(runVsvmFlow, { vmm: 'dynamic', queue: 'shared' }), vsvmSteps('dynamic', 'shared')).missing).toBeNull();
+  expect(numbered(traced(runVsvmFlow, { vmm: 'dynamic', queue: 'shared' }), vsvmSteps({ vmm: 'dynamic', queue: 'shared' })).missing).toBeNull();
 });
 
 test('R16, R17, R20: nothing of the host’s interrupt exists before the guest’s permission is stored', () => {

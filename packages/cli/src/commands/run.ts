@@ -6,7 +6,7 @@ import { traceLine } from '@siov/base';
 import type { TraceEvent } from '@siov/base';
 import { mermaid, svg } from '@siov/base/diagram';
 import { DEFAULT_COPIES, hostSteps, mdevSteps, numbered, realNow, runHostFlow, runMdevFlow, runV6Flow, runVsvmFlow, v6Steps, vsvmSteps } from '@siov/scenarios';
-import type { FlowOptions, FlowRun, NumberedStep } from '@siov/scenarios';
+import type { FlowOptions, FlowRun, NumberedStep, StepOptions } from '@siov/scenarios';
 import { UsageError } from '../errors.ts';
 import { interruptTable } from '../interrupt-table.ts';
 import { sequenceOf } from '../sequence.ts';
@@ -17,7 +17,7 @@ import { verdictTable } from '../verdict-table.ts';
 interface Scenario {
   readonly run: (options: FlowOptions) => FlowRun;
   readonly says: string;
-  readonly steps: (policy: FlowOptions['vmm'], queue: FlowOptions['queue']) => readonly NumberedStep[];
+  readonly steps: (options: StepOptions) => readonly NumberedStep[];
 }
 
 const SCENARIOS: Readonly<Record<string, Scenario>> = {
@@ -40,6 +40,7 @@ interface RunOptions {
   readonly vmm: NonNullable<FlowOptions['vmm']>;
   readonly irqfd?: true;
   readonly remapping: NonNullable<FlowOptions['remapping']>;
+  readonly store?: NonNullable<FlowOptions['store']>;
   readonly program?: NonNullable<FlowOptions['programAt']>;
   readonly check: NonNullable<FlowOptions['permissionCheck']>;
   readonly registers?: true;
@@ -64,7 +65,11 @@ function addScenario(run: Command, name: string, scenario: Scenario): void {
     .addOption(new Option('--remapping <mode>', 'of interrupts').choices(name === 'host' ? ['off', 'on', 'posted'] : ['on', 'posted']).default('on'))
     .addOption(new Option('--check <moment>', 'when the device compares PASIDs').choices(['acceptance', 'generation']).default('acceptance'));
   if (name === 'mdev-vsvm') command.addOption(new Option('--design <design>', 'as the review demands it, or as it was proposed').choices(['review', 'v6']).default('review'));
-  if (name !== 'host') {
+  if (name === 'host') {
+    command
+      .addOption(new Option('--store <kind>', "where the queue's interrupt comes from").choices(['msix', 'ims']).default('msix'))
+      .addOption(new Option('--program <moment>', 'when the chip writes an id into its entry').choices(['allocation', 'startup']).default('startup'));
+  } else {
     command
       .option('--devices <n>', 'mediated devices, each in a guest of its own, 1 to 8', '1')
       .option('--vectors <n>', 'vectors of a mediated device, 2 to 9', '2')
@@ -94,7 +99,7 @@ function perform(name: string, demanded: Scenario, options: RunOptions): void {
   if (options.svg !== undefined) writeDiagram(options.svg, svg(sequence()));
   if (options.mermaid === true) process.stdout.write(mermaid(sequence()));
   else if (options.json === true) process.stdout.write(`${JSON.stringify({ ...result, crossings: events.map((event) => JSON.parse(traceLine(event)) as unknown) })}\n`);
-  else print(name, scenario.steps(options.vmm, options.queue), result, events, registers);
+  else print(name, scenario.steps(flowOptions(options)), result, events, registers);
   if (!isClean(result)) throw new UsageError('the host holds more after the drivers left than before they came');
   const broken = result.verdicts.filter(({ violations }) => violations.length > 0);
   if (broken.length > 0) throw new UsageError(`${broken.map(({ invariant }) => invariant).join(', ')} did not hold`);
@@ -112,6 +117,7 @@ function flowOptions(options: RunOptions): FlowOptions {
     vectors: wholeNumber('--vectors', options.vectors ?? '2', 2, 9),
     guestCpus: wholeNumber('--guest-cpus', options.guestCpus ?? '1', 1, 64),
     ...(options.vmm === undefined ? {} : { vmm: options.vmm }),
+    ...(options.store === undefined ? {} : { store: options.store }),
     ...(options.program === undefined ? {} : { programAt: options.program }),
     irqfd: options.irqfd === true,
   };

@@ -28,6 +28,8 @@ export interface FlowOptions {
   /** Submissions do not trap; so unless said. */
   readonly mapPortals?: boolean;
   readonly remapping?: InterruptRemappingMode;
+  /** Of a host that uses the function itself: where its queue's interrupt comes from; `msix` unless said. */
+  readonly store?: 'msix' | 'ims';
   /** When the chip writes the id into the entry (R11). */
   readonly programAt?: 'allocation' | 'startup';
   readonly permissionCheck?: PermissionCheck;

@@ -1,10 +1,12 @@
-// Flow a: the host kernel alone uses the function, with MSI-X.
-import type { NumberedStep } from './steps.ts';
+// Flow a: the host kernel alone uses the function, with MSI-X, or with interrupts of its message store.
+import type { NumberedStep, StepOptions } from './steps.ts';
 
 const HK = 'HK';
 const MISC = /^irq\/\d+-idxd-misc$/u;
 
-export const hostSteps = (): readonly NumberedStep[] => [
+export const hostSteps = ({ store = 'msix' }: StepOptions = {}): readonly NumberedStep[] => (store === 'ims' ? IMS : MSIX);
+
+const MSIX: readonly NumberedStep[] = [
   { id: 'a1', says: 'the driver probes; the IOMMU gives the function the kernel’s PASID', crossings: [
     { agent: HK, from: 'guest', to: 'hw', operation: 'write16', values: { register: 'PCICMD' } },
     { agent: HK, from: 'guest', to: 'iommu', operation: 'attach_device_pasid' },
@@ -44,6 +46,36 @@ export const hostSteps = (): readonly NumberedStep[] => [
     { agent: HK, from: 'irq', to: 'hw', operation: 'write32', values: { register: 'MSIX[1].CONTROL', value: 1 } },
     { agent: HK, from: 'irq', to: 'hw', operation: 'write32', values: { register: 'MSIX[1].DATA', value: 0 } },
     { agent: HK, from: 'guest', to: 'hw', operation: 'write32', values: { register: 'MSIXPERM[1]', value: 0 } },
+    { agent: HK, from: 'guest', to: 'irq', operation: 'msi_domain_free_irq', values: { index: 1 } },
+    { agent: HK, from: 'guest', to: 'iommu', operation: 'detach_device_pasid' },
+  ] },
+];
+
+/** What the queue's interrupt is and what not, when it is an entry of the store; the rest is as with MSI-X. */
+const IMS: readonly NumberedStep[] = [
+  ...MSIX.filter(({ id }) => id === 'a1'),
+  { id: 'a2', says: 'MSI-X with vector 0 alone: the queue’s interrupt is not one of its', crossings: [
+    { agent: HK, from: 'guest', to: 'hw', operation: 'write16', values: { register: 'MSGCTL', value: (value) => (Number(value) & 0xc000) === 0xc000 } },
+    { agent: HK, from: 'guest', to: 'irq', operation: 'msi_domain_alloc_irq', values: { index: 0 } },
+  ] },
+  ...MSIX.filter(({ id }) => id === 'a6'),
+  { id: 'a3', says: 'an interrupt of the store, brought the kernel’s PASID: the slot reset and masked (a4: nothing is written)', crossings: [
+    { agent: HK, from: 'guest', to: 'irq', operation: 'msi_domain_alloc_irq', values: { index: 1 } },
+    { agent: HK, from: 'irq', to: 'ims', operation: 'reset_slot' },
+    { agent: HK, from: 'ims', to: 'hw', operation: 'write32', values: { register: 'IMS[0].CONTROL', value: 1 } },
+  ] },
+  { id: 'a5', says: 'request_irq(): the message, then id, enable and unmask in one write by the chip', crossings: [
+    { agent: HK, from: 'guest', to: 'irq', operation: 'request_irq', values: { name: 'idxd-portal' } },
+    { agent: HK, from: 'irq', to: 'ims', operation: 'irq_write_msi_msg' },
+    { agent: HK, from: 'irq', to: 'ims', operation: 'irq_startup' },
+    { agent: HK, from: 'ims', to: 'hw', operation: 'write32', values: { register: 'IMS[0].CONTROL', value: 0x1008 } },
+  ] },
+  ...MSIX.filter(({ id }) => ['a7', 'a8', 'a9', 'a11'].includes(id)),
+  { id: 'a12', says: 'drained; free_irq(): the chip masks and wipes; then the interrupt and the PASID are given back', crossings: [
+    { agent: HK, from: 'guest', to: 'hw', operation: 'write32', values: { register: 'CMD', value: (value) => ((Number(value) >>> 20) & 0x1f) === 8 } },
+    { agent: HK, from: 'guest', to: 'irq', operation: 'free_irq' },
+    { agent: HK, from: 'irq', to: 'ims', operation: 'irq_shutdown' },
+    { agent: HK, from: 'ims', to: 'hw', operation: 'write32', values: { register: 'IMS[0].CONTROL', value: 1 } },
     { agent: HK, from: 'guest', to: 'irq', operation: 'msi_domain_free_irq', values: { index: 1 } },
     { agent: HK, from: 'guest', to: 'iommu', operation: 'detach_device_pasid' },
   ] },

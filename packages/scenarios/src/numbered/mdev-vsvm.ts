@@ -1,14 +1,13 @@
 // Flow d: a mediated device whose guest has PASIDs of its own, as the review demands it.
-import type { VmmPolicy } from '@siov/vmm';
 import { beforeTheGuest, delivery, guestCommand, setUp, takesVector1 } from './mdev.ts';
-import type { NumberedStep } from './steps.ts';
+import type { NumberedStep, StepOptions } from './steps.ts';
 
 const HOST = 'VC0/host';
 
 /** The guest's first PASID, 0x21, with the enable bit. */
 const GUEST_PERMISSION = 0x2_1008;
 
-export const vsvmSteps = (policy: VmmPolicy = 'incremental', queue: 'dedicated' | 'shared' = 'dedicated'): readonly NumberedStep[] => [
+export const vsvmSteps = ({ vmm: policy = 'incremental', queue = 'dedicated' }: StepOptions = {}): readonly NumberedStep[] => [
   ...beforeTheGuest({ function: 'd1', device: 'd1', pasid: 'd1', start: 'd1' }),
   { id: 'd2', says: 'the guest binds its PASID; the host backs it with one of its own', crossings: [
     { agent: 'VC0', from: 'guest', to: 'iommu', operation: 'attach_device_pasid' },

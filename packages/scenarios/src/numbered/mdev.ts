@@ -1,6 +1,6 @@
 // Flow b: a mediated device whose guest has no PASIDs of its own, with a VMM that grows vectors one by one.
 import type { VmmPolicy } from '@siov/vmm';
-import type { Crossing, NumberedStep } from './steps.ts';
+import type { Crossing, NumberedStep, StepOptions } from './steps.ts';
 
 const HOST = 'VC0/host';
 const PORTAL = /^VC0 irq\/\d+-idxd-portal$/u;
@@ -56,7 +56,7 @@ export function takesVector1(policy: VmmPolicy): readonly Crossing[] {
 }
 
 /** As the description has it, with a VMM that is `incremental`; others differ in how they take vectors. */
-export const mdevSteps = (policy: VmmPolicy = 'incremental'): readonly NumberedStep[] => [
+export const mdevSteps = ({ vmm: policy = 'incremental' }: StepOptions = {}): readonly NumberedStep[] => [
   ...beforeTheGuest({ function: 'b1', device: 'b2', pasid: 'b3', start: 'b4' }),
   { id: 'b5', says: 'the guest enables MSI-X: a write to config space traps', crossings: [
     { agent: 'VC0', from: 'guest', to: 'vmm', operation: 'guest_write', values: { region: 7, offset: 0x82 } },

@@ -1,6 +1,7 @@
 // A flow of the review as numbered steps, and a trace held against it: each step is what one agent did, found in the trace
 // behind the step before it.
 import type { TraceEvent, TraceValue } from '@siov/base';
+import type { FlowOptions } from '../flows/options.ts';
 
 /** One crossing a step consists of. */
 export interface Crossing {
@@ -20,6 +21,9 @@ export interface NumberedStep {
   /** In this order; others may be between them. */
   readonly crossings: readonly Crossing[];
 }
+
+/** What a flow's steps depend on. */
+export type StepOptions = Pick<FlowOptions, 'vmm' | 'queue' | 'store'>;
 
 /** Where a step was found. */
 export interface FoundStep {

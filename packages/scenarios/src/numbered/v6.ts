@@ -1,14 +1,13 @@
 // Flow c: the design the review refuted. Between c5b and c7a the entry is open with the device's default PASID.
-import type { VmmPolicy } from '@siov/vmm';
 import { takesVector1 } from './mdev.ts';
-import type { NumberedStep } from './steps.ts';
+import type { NumberedStep, StepOptions } from './steps.ts';
 
 const HOST = 'VC0/host';
 /** Auxiliary data: PASID and enable. The device's default PASID is 1, the one behind the guest's 2. */
 const DEFAULT_ID = 0x1008;
 const GUEST_ID = 0x2008;
 
-export const v6Steps = (policy: VmmPolicy = 'incremental'): readonly NumberedStep[] => [
+export const v6Steps = ({ vmm: policy = 'incremental' }: StepOptions = {}): readonly NumberedStep[] => [
   { id: 'c1', says: 'the device’s default PASID', crossings: [{ agent: 'HK', to: 'iommu', operation: 'attach_device_pasid' }] },
   { id: 'c2', says: 'the guest binds its PASID; the host backs it with one of its own', crossings: [
     { agent: 'VC0', from: 'guest', to: 'vmm', operation: 'virtual_command', values: { command: 'bind' } },

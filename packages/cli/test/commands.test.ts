@@ -109,7 +109,7 @@ describe('siov run', () => {
     expect(stdout).toMatch(interrupt);
     expect(stdout).toMatch(/^Interrupt remapping:\n {2}0: irq 16 CPU 0 vector 0x40/mu);
     if (scenario !== 'host') expect(stdout).toMatch(/^Message store:\n {2}0: dsa0-mdev0 interrupt 0, irq 25, open, PASID [12],/mu);
-    expect(stdout.match(/^I\d+ +held/gmu)).toHaveLength(10);
+    expect(stdout.match(/^I\d+ +held/gmu)).toHaveLength(11);
     expect(stdout).not.toContain('BROKEN');
   });
 });

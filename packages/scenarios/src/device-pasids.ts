@@ -1,7 +1,7 @@
 // The PASIDs of a device as its driver asks for them, from IOMMU management: the host's own, or a guest's, which tells the
 // VMM by virtual commands. The driver sees no difference (R19).
 import { fail, ok } from '@siov/base';
-import type { Result, Steps } from '@siov/base';
+import type { Result, Steps, Trace } from '@siov/base';
 import type { Device, PasidWitness } from '@siov/device';
 import type { DevicePasids, PasidBinding, PasidErrno } from '@siov/guest';
 import { AddressSpace } from '@siov/iommu';
@@ -40,6 +40,8 @@ const NOBODY: PasidListener = {
 };
 
 export interface PasidParts {
+  /** The driver crosses into the machine here: it may not use IOMMU management itself. */
+  readonly trace: Trace;
   readonly iommu: Iommu;
   readonly device: Device;
   /** What the device reaches under the kernel's PASID. */
@@ -58,13 +60,30 @@ export class IommuPasids implements DevicePasids {
     this.#listener = parts.listener ?? NOBODY;
   }
 
-  *system(): Steps<Result<PasidWitness, PasidErrno>> {
+  system(): Steps<Result<PasidWitness, PasidErrno>> {
+    return this.#cross('bind_pasid', this.#system());
+  }
+
+  bindProcess(mm: object): Steps<Result<PasidWitness, PasidErrno>> {
+    return this.#cross('bind_pasid', this.#bindProcess(mm));
+  }
+
+  unbind(binding: PasidBinding): Steps<Result<void, 'EBUSY' | 'EINVAL'>> {
+    return this.#cross('unbind_pasid', this.#unbind(binding));
+  }
+
+  #cross<T>(operation: string, body: Steps<T>): Steps<T> {
+    const { trace, device } = this.#parts;
+    return trace.cross('scenarios', operation, { device: device.name }, body);
+  }
+
+  *#system(): Steps<Result<PasidWitness, PasidErrno>> {
     const { iommu, device, kernel } = this.#parts;
     const attached = iommu.attachDevicePasid(kernel, device);
     return attached.ok ? yield* this.#told(attached.value, kernel, () => iommu.detachDevicePasid(device)) : attached;
   }
 
-  *bindProcess(mm: object): Steps<Result<PasidWitness, PasidErrno>> {
+  *#bindProcess(mm: object): Steps<Result<PasidWitness, PasidErrno>> {
     const { iommu, device } = this.#parts;
     if (!(mm instanceof AddressSpace)) return fail('EINVAL', `${device.name}: a process is an AddressSpace here`);
     const bond = iommu.svaBindDevice(device, mm);
@@ -73,7 +92,7 @@ export class IommuPasids implements DevicePasids {
     return yield* this.#told(bond.value.witness, mm, () => iommu.svaUnbindDevice(bond.value));
   }
 
-  *unbind(binding: PasidBinding): Steps<Result<void, 'EBUSY' | 'EINVAL'>> {
+  *#unbind(binding: PasidBinding): Steps<Result<void, 'EBUSY' | 'EINVAL'>> {
     const { iommu, device } = this.#parts;
     const bond = this.#bonds.get(binding);
     if (bond === undefined && device.iommu.witness !== binding) return fail('EINVAL', `${device.name}: PASID ${binding.pasid} is not bound here`);

@@ -127,7 +127,7 @@ export class GuestMachine {
     const function_ = new PciDevice(`vdsa${each}`, { state, requesterId: FIRST_REQUESTER_ID + 8 * each, resources });
     must(this.iommu.probeDevice(function_), `${function_.name} behind the guest’s IOMMU`);
     must(this.iommu.enableFeature(function_, 'sva'), `sva of ${function_.name}`);
-    const pasids = new IommuPasids({ iommu: this.iommu, device: function_, kernel: this.kernel, listener: virtualCommands(vmm) });
+    const pasids = new IommuPasids({ trace, iommu: this.iommu, device: function_, kernel: this.kernel, listener: virtualCommands(vmm) });
     return { vmm, device: function_, pasids };
   }
 

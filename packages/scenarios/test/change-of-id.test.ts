@@ -45,5 +45,5 @@ test.each([['dynamic', true], ['incremental', true], ['dynamic', false]] as cons
   const behind = host.iommu.dump().sets.flatMap(({ members }) => members).find(({ spid }) => spid === other.pasid)?.pasid;
   expect([entry() === first, entry()]).toEqual([false, behind]);
   expect(submit()[1]).toBe(0);
-  expect(watch.verdicts.filter(({ violations }) => violations.length > 0)).toEqual([]);
+  expect(watch.verdicts().filter(({ violations }) => violations.length > 0)).toEqual([]);
 });

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import type { TraceEvent } from '@siov/base';
 import { runHostFlow, runMdevFlow, runVsvmFlow } from '../src/index.ts';
 import type { FlowOptions, FlowRun } from '../src/index.ts';
+import { declaredLayers } from './declared-layers.ts';
 
 function expectClean(run: FlowRun, copies: number): void {
   expect(run.verdicts.filter(({ violations }) => violations.length > 0)).toEqual([]);
@@ -46,6 +47,17 @@ describe.each([['mdev', runMdevFlow], ['mdev-vsvm', runVsvmFlow]] as const)('%s'
 
 test('mdev-vsvm on a shared queue: descriptors bring the guest’s PASIDs, which the virtual CPUs translate', () => {
   expectClean(runVsvmFlow({ queue: 'shared', devices: 2, copies: [64, 4096] }), 4);
+});
+
+test('I12: no call of any flow goes where the layers do not lead', () => {
+  const layers = declaredLayers();
+  for (const flow of [runHostFlow, runMdevFlow, runVsvmFlow]) {
+    for (const queue of ['dedicated', 'shared'] as const) {
+      if (flow === runMdevFlow && queue === 'shared') continue;
+      expect(flow({ layers, queue, remapping: 'posted', looks: 'rest', copies: [64] }).verdicts.at(-1)).toEqual({ invariant: 'I12', violations: [] });
+    }
+  }
+  expect(runHostFlow({ layers: { ...layers, guest: { uses: [] } }, looks: 'rest', copies: [] }).verdicts.at(-1)?.violations).not.toEqual([]);
 });
 
 describe('host', () => {

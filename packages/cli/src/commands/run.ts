@@ -9,6 +9,7 @@ import { DEFAULT_COPIES, hostSteps, mdevSteps, numbered, realNow, runHostFlow, r
 import type { FlowOptions, FlowRun, NumberedStep, StepOptions } from '@siov/scenarios';
 import { UsageError } from '../errors.ts';
 import { interruptTable } from '../interrupt-table.ts';
+import { layersOfManifests } from '../layers.ts';
 import { sequenceOf } from '../sequence.ts';
 import { timeline } from '../timeline.ts';
 import { TraceFile } from '../trace-file.ts';
@@ -92,7 +93,7 @@ function perform(name: string, demanded: Scenario, options: RunOptions): void {
   if (refuted && (options.queue === 'shared' || options.devices !== '1')) throw new UsageError('--design v6 is one device on a dedicated queue');
   const scenario = refuted ? REFUTED : demanded;
   const events: TraceEvent[] = [];
-  const result = scenario.run({ ...flowOptions(options), trace: { now: realNow, sink: (event) => events.push(event) } });
+  const result = scenario.run({ ...flowOptions(options), layers: layersOfManifests(), trace: { now: realNow, sink: (event) => events.push(event) } });
   const registers = options.registers === true;
   const sequence = () => sequenceOf(`siov run ${name}${refuted ? ' --design v6' : ''}`, events, { registers });
   if (options.trace !== undefined) writeTrace(options.trace, events);

@@ -45,7 +45,7 @@ export function runHostFlow(options: FlowOptions = {}): FlowRun {
   const mode = options.queue ?? 'dedicated';
   const store = options.store === 'ims' ? imsStore(watched, options.programAt ?? 'startup') : null;
   const driver = run(GuestDriver.probe(core, device, interruptParent, {
-    pasids: new IommuPasids({ iommu, device, kernel }),
+    pasids: new IommuPasids({ trace: host.trace, iommu, device, kernel }),
     ...(store === null ? {} : { permissions: imsPermissions(store.interrupts) }),
     queues: [{ index: 0, group: 0, mode, size: 16, priority: 10, ...(mode === 'shared' ? { threshold: 16 } : {}) }],
   }), 'probing dsa0');
@@ -72,7 +72,7 @@ export function runHostFlow(options: FlowOptions = {}): FlowRun {
     vmmErrors: [],
     before,
     after: hostCounters(host),
-    verdicts: watch.verdicts,
+    verdicts: watch.verdicts(options.layers),
   };
 }
 

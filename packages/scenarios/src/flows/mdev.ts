@@ -52,7 +52,7 @@ export function runGuests({ watched, seats }: MediatedMachine, options: FlowOpti
     vmmErrors: runs.flatMap(({ guest }) => guest.vmm.errors),
     before,
     after: hostCounters(host),
-    verdicts: watch.verdicts,
+    verdicts: watch.verdicts(options.layers),
   };
 
   function run<T>(guest: GuestMachine, steps: Steps<Result<T>>, doing: string): T {

@@ -5,6 +5,7 @@ import type { PermissionCheck } from '@siov/hw';
 import type { InterruptRow } from '@siov/irq';
 import type { VmmPolicy } from '@siov/vmm';
 import type { InterruptRemappingMode } from '../host.ts';
+import type { Layers } from '../invariants/i12-layers.ts';
 import type { Moment } from '../invariants/subject.ts';
 import type { HardwareTables } from './tables.ts';
 
@@ -35,6 +36,8 @@ export interface FlowOptions {
   readonly permissionCheck?: PermissionCheck;
   /** When the invariants are looked at: between any two steps unless said, which takes its time. */
   readonly looks?: Moment;
+  /** What each layer may use: with it I12 is among the verdicts. */
+  readonly layers?: Layers;
   readonly trace?: { readonly now: () => number; readonly sink: (event: TraceEvent) => void };
 }
 

@@ -1,10 +1,11 @@
 // Looks at the invariants while a flow runs, and says at the end which of them held.
 import type { Executor, Agent, Steps } from '@siov/base';
-import { checkInvariants } from '../invariants/index.ts';
+import { checkInvariants, layerRules } from '../invariants/index.ts';
+import type { Layers } from '../invariants/index.ts';
 import type { Moment, Subject, Violation } from '../invariants/subject.ts';
 import type { Verdict } from './options.ts';
 
-/** Those that are looked at: I4 is about single calls, I12 about a declaration (see {@link layerRules}). */
+/** Those that are looked at while a flow runs: I4 is about single calls, I12 about all that was crossed. */
 const LOOKED_AT = ['I1', 'I2', 'I3', 'I5', 'I6', 'I7', 'I8', 'I9', 'I10', 'I11'] as const;
 
 export class InvariantWatch {
@@ -33,8 +34,10 @@ export class InvariantWatch {
     return result;
   }
 
-  get verdicts(): Verdict[] {
-    return [...this.#found].map(([invariant, violations]) => ({ invariant, violations: [...violations] }));
+  /** With `layers`, what each may use, also I12. */
+  verdicts(layers?: Layers): Verdict[] {
+    const looked = [...this.#found].map(([invariant, violations]) => ({ invariant, violations: [...violations] }));
+    return layers === undefined ? looked : [...looked, { invariant: 'I12', violations: layerRules(this.#subject, layers) }];
   }
 
   *#watched<T>(steps: Steps<T>): Steps<T> {

@@ -9,7 +9,7 @@ export const hostSteps = ({ store = 'msix' }: StepOptions = {}): readonly Number
 const MSIX: readonly NumberedStep[] = [
   { id: 'a1', says: 'the driver probes; the IOMMU gives the function the kernel’s PASID', crossings: [
     { agent: HK, from: 'guest', to: 'hw', operation: 'write16', values: { register: 'PCICMD' } },
-    { agent: HK, from: 'guest', to: 'iommu', operation: 'attach_device_pasid' },
+    { agent: HK, to: 'iommu', operation: 'attach_device_pasid' },
   ] },
   { id: 'a2', says: 'MSI-X on and masked; vectors reserved from the root down, messages written', crossings: [
     { agent: HK, from: 'guest', to: 'hw', operation: 'write16', values: { register: 'MSGCTL', value: (value) => (Number(value) & 0xc000) === 0xc000 } },
@@ -47,7 +47,7 @@ const MSIX: readonly NumberedStep[] = [
     { agent: HK, from: 'irq', to: 'hw', operation: 'write32', values: { register: 'MSIX[1].DATA', value: 0 } },
     { agent: HK, from: 'guest', to: 'hw', operation: 'write32', values: { register: 'MSIXPERM[1]', value: 0 } },
     { agent: HK, from: 'guest', to: 'irq', operation: 'msi_domain_free_irq', values: { index: 1 } },
-    { agent: HK, from: 'guest', to: 'iommu', operation: 'detach_device_pasid' },
+    { agent: HK, to: 'iommu', operation: 'detach_device_pasid' },
   ] },
 ];
 
@@ -77,6 +77,6 @@ const IMS: readonly NumberedStep[] = [
     { agent: HK, from: 'irq', to: 'ims', operation: 'irq_shutdown' },
     { agent: HK, from: 'ims', to: 'hw', operation: 'write32', values: { register: 'IMS[0].CONTROL', value: 1 } },
     { agent: HK, from: 'guest', to: 'irq', operation: 'msi_domain_free_irq', values: { index: 1 } },
-    { agent: HK, from: 'guest', to: 'iommu', operation: 'detach_device_pasid' },
+    { agent: HK, to: 'iommu', operation: 'detach_device_pasid' },
   ] },
 ];

@@ -10,8 +10,8 @@ const GUEST_PERMISSION = 0x2_1008;
 export const vsvmSteps = ({ vmm: policy = 'incremental', queue = 'dedicated' }: StepOptions = {}): readonly NumberedStep[] => [
   ...beforeTheGuest({ function: 'd1', device: 'd1', pasid: 'd1', start: 'd1' }),
   { id: 'd2', says: 'the guest binds its PASID; the host backs it with one of its own', crossings: [
-    { agent: 'VC0', from: 'guest', to: 'iommu', operation: 'attach_device_pasid' },
-    { agent: 'VC0', from: 'guest', to: 'vmm', operation: 'virtual_command', values: { command: 'bind', gpasid: 0x21 } },
+    { agent: 'VC0', to: 'iommu', operation: 'attach_device_pasid' },
+    { agent: 'VC0', to: 'vmm', operation: 'virtual_command', values: { command: 'bind', gpasid: 0x21 } },
     { agent: HOST, from: 'vmm', to: 'vfio', operation: 'BIND_GPASID' },
     { agent: HOST, from: 'vfio', to: 'idxd', operation: 'bind_gpasid' },
   ] },
@@ -37,8 +37,8 @@ export const vsvmSteps = ({ vmm: policy = 'incremental', queue = 'dedicated' }: 
     { agent: HOST, from: 'irq', to: 'ims', operation: 'irq_shutdown' },
     { agent: HOST, from: 'ims', to: 'hw', operation: 'write32', values: { register: 'IMS[0].CONTROL', value: 1 } },
     { agent: HOST, from: 'vfio', to: 'idxd', operation: 'register_write', values: { register: 'MSIXPERM[1]', value: 0 } },
-    { agent: 'VC0', from: 'guest', to: 'vmm', operation: 'virtual_command', values: { command: 'unbind', gpasid: 0x21 } },
+    { agent: 'VC0', to: 'vmm', operation: 'virtual_command', values: { command: 'unbind', gpasid: 0x21 } },
     { agent: HOST, from: 'idxd', to: 'hw', operation: 'write32', values: { register: 'CMD', value: (value) => ((Number(value) >>> 20) & 0x1f) === 11 } },
-    { agent: 'VC0', from: 'guest', to: 'iommu', operation: 'detach_device_pasid' },
+    { agent: 'VC0', to: 'iommu', operation: 'detach_device_pasid' },
   ] },
 ];

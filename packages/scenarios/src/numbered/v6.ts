@@ -10,7 +10,7 @@ const GUEST_ID = 0x2008;
 export const v6Steps = ({ vmm: policy = 'incremental' }: StepOptions = {}): readonly NumberedStep[] => [
   { id: 'c1', says: 'the device’s default PASID', crossings: [{ agent: 'HK', to: 'iommu', operation: 'attach_device_pasid' }] },
   { id: 'c2', says: 'the guest binds its PASID; the host backs it with one of its own', crossings: [
-    { agent: 'VC0', from: 'guest', to: 'vmm', operation: 'virtual_command', values: { command: 'bind' } },
+    { agent: 'VC0', to: 'vmm', operation: 'virtual_command', values: { command: 'bind' } },
     { agent: HOST, from: 'vmm', to: 'vfio', operation: 'BIND_GPASID' },
   ] },
   { id: 'c3', says: 'the guest requests vector 1: the unmask traps', crossings: [

@@ -37,6 +37,6 @@ export function runV6Flow(options: FlowOptions = {}): FlowRun {
     vmmErrors: [...guest.vmm.errors, ...device.errors],
     before,
     after: hostCounters(host),
-    verdicts: watch.verdicts,
+    verdicts: watch.verdicts(options.layers),
   };
 }

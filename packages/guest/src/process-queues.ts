@@ -12,7 +12,8 @@ import type { QueuePasid } from './queue-pasid.ts';
 
 export type OpenErrno = 'EBUSY' | 'EIO' | PasidErrno;
 
-const looking = point('poll', 'completion record of a process');
+const firstLook = point('memory', 'completion record of a process');
+const lookAgain = point('poll', 'completion record of a process');
 
 /** A process' open queue: /dev/dsa/wqN.M, its portal mapped. */
 export class ProcessQueue {
@@ -46,10 +47,11 @@ export class ProcessQueue {
 /** A process has no interrupt: it looks at the status byte, at `offset` bytes of `memory`, until there is one. */
 export function* pollCompletion(memory: Memory, offset: number): Steps<CompletionRecord> {
   const bytes = new Uint8Array(COMPLETION_RECORD_SIZE);
+  yield firstLook;
   for (;;) {
-    yield looking;
     memory.read(offset, bytes);
     if (bytes[0] !== 0) return decodeCompletionRecord(bytes);
+    yield lookAgain;
   }
 }
 

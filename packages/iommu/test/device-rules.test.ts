@@ -56,6 +56,26 @@ describe('domain ids', () => {
     value(iommu.attachDevicePasid(space('guest').domain, mdev));
     expect(iommu.dump().devices[1]?.attachments).toMatchObject([{ domain: 'guest', domainId: 1 }]);
   });
+
+  test('of a domain that devices share is free when the last of them is detached, also after it was replaced', () => {
+    const { iommu, pf, mdevs: [a, b], space, process } = machine();
+    const domainIdOf = (name: string) => iommu.dump().devices.flatMap(({ attachments }) => attachments).find(({ domain }) => domain === name)?.domainId;
+    value(iommu.enableFeature(pf, 'sva'));
+    const { domain: mm } = process('mm');
+    for (const bond of [a, b, pf].map((each) => value(iommu.svaBindDevice(each, mm)))) {
+      expect(domainIdOf('mm')).toBe(1);
+      value(iommu.svaUnbindDevice(bond));
+    }
+    const pasid = value(iommu.allocGlobalPasid(a));
+    const [{ domain: shared }, { domain: next }] = [space('shared'), space('next')];
+    for (const each of [a, b]) value(iommu.attachPasid(shared, each, pasid));
+    value(iommu.detachPasid(b, pasid));
+    expect(domainIdOf('shared')).toBe(1);
+    value(iommu.replaceDevicePasid(next, a, pasid));
+    expect(domainIdOf('next')).toBe(2);
+    value(iommu.attachDevicePasid(space('last').domain, b));
+    expect([domainIdOf('last'), outcome(iommu.detachPasid(a, pasid)), iommu.counters.attachments]).toEqual([1, 'ok', 1]);
+  });
 });
 
 describe('devices that are not behind the IOMMU', () => {

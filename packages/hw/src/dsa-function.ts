@@ -1,7 +1,7 @@
 // The device: one PCI function with its two BARs, its agents, and what can be seen of it from outside.
 import { ModelError, noTrace, waitUntil } from '@siov/base';
 import type { AccessPort, Steps } from '@siov/base';
-import { checkProfile, ImsEntry, MsixEntry } from '@siov/datasheet';
+import { checkProfile, ImsEntry, MsixEntry, Wqcfg } from '@siov/datasheet';
 import type { DsaProfile } from '@siov/datasheet';
 import { bar0Space } from './bar0-space.ts';
 import { configSpace } from './config-space.ts';
@@ -21,6 +21,13 @@ export interface ImsEntryView {
   readonly mask: boolean;
   readonly pending: boolean;
   readonly ignore: boolean;
+  readonly pasidEnable: boolean;
+  readonly pasid: number;
+}
+
+/** How a work queue takes descriptors, of WQCFG[wq].MODE. `pasid` 20 bits: of every descriptor, where the queue is dedicated. */
+export interface WqModeView {
+  readonly dedicated: boolean;
   readonly pasidEnable: boolean;
   readonly pasid: number;
 }
@@ -108,6 +115,14 @@ export class DsaFunction {
   /** WQCFG[wq].Status.state, of WQ_STATE. */
   wqState(wq: number): number {
     return this.#parts.queues.state(wq);
+  }
+
+  /** Throws {@link ModelError} when there is no queue `wq`. */
+  wqMode(wq: number): WqModeView {
+    const { registers } = this.#parts;
+    if (!(wq >= 0 && wq < registers.layout.wqs)) throw new ModelError(`${this.name}: there is no work queue ${wq}`);
+    const { dedicated, pasidEnable, pasid } = Wqcfg.Mode.decode(registers.wq(wq, Wqcfg.Mode));
+    return { dedicated: dedicated === 1, pasidEnable: pasidEnable === 1, pasid };
   }
 
   /** Descriptors waiting in a queue. */

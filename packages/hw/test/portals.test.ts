@@ -1,7 +1,7 @@
 // DSA spec 3.0 table 5-1: what each kind of write to each kind of queue does.
 import { describe, expect, test } from 'vitest';
 import {
-  CMD, COMMAND, command, DESCRIPTOR_FLAG, DESCRIPTOR_SIZE, DSA_SMALL, DSA_SPR, GENCAP, GENCTRL, INTCAUSE, OPCODE, PCICMD, portalOffset, SOFTWARE_ERROR, SWERROR0, Wqcfg,
+  CMD, COMMAND, command, DESCRIPTOR_FLAG, DESCRIPTOR_SIZE, DSA_SMALL, DSA_SPR, GENCAP, GENCTRL, INTCAUSE, layoutOf, OPCODE, PCICMD, portalOffset, SOFTWARE_ERROR, SWERROR0, Wqcfg,
 } from '@siov/datasheet';
 import { Board, imsData, msixData, RECORD } from './board.ts';
 
@@ -187,5 +187,17 @@ describe('trace', () => {
       ['test', 'hw', 'submit', { portal: 'WQ[3].limited.IMS' }],
       ['test', 'hw', 'function_level_reset', { device: 'dsa0' }],
     ]);
+  });
+
+  test('looking at a device from outside leaves none: entries, vectors, and how queues take descriptors', () => {
+    const board = new Board().powerOn({ pasids: true }).enable({ pasid: 0x42 });
+    board.configureWq(1, { dedicated: false, pasid: null });
+    board.events.length = 0;
+    expect([board.device.wqMode(0), board.device.wqMode(1)]).toEqual([
+      { dedicated: true, pasidEnable: true, pasid: 0x42 }, { dedicated: false, pasidEnable: false, pasid: 0 },
+    ]);
+    expect([board.device.imsEntry(0).mask, board.device.msixEntry(0).mask]).toEqual([true, false]);
+    expect(board.events).toEqual([]);
+    for (const none of [-1, layoutOf(DSA_SPR).wqs]) expect(() => board.device.wqMode(none)).toThrow(`there is no work queue ${none}`);
   });
 });

@@ -1,6 +1,5 @@
 // Which descriptors were submitted that may have an interrupt: an entry's message needs one of them.
-import { runToCompletion } from '@siov/base';
-import { decodeDescriptor, DESCRIPTOR_FLAG, DESCRIPTOR_SIZE, DescriptorPasid, layoutOf, OPCODE, portalOf, Wqcfg } from '@siov/datasheet';
+import { decodeDescriptor, DESCRIPTOR_FLAG, DESCRIPTOR_SIZE, DescriptorPasid, layoutOf, OPCODE, portalOf } from '@siov/datasheet';
 import type { DmaPort, PortalPort } from '@siov/hw';
 import type { ImsDesc } from '@siov/ims';
 import type { EntryMessage } from './messages.ts';
@@ -114,12 +113,10 @@ export class Submissions {
   /** In whose name the queue submits, or for a shared queue the descriptor itself. */
   #pasidOf(wq: number, bytes: Uint8Array): number | null {
     if (this.#subject === null) return null;
-    const { silicon } = this.#subject.host;
-    const { offsets, wqcfgSize } = layoutOf(silicon.profile);
-    const mode = Wqcfg.Mode.decode(Wqcfg.Mode.image(runToCompletion(silicon.bar0.read(offsets.wqcfg + wq * wqcfgSize + Wqcfg.Mode.offset, 4))));
-    if (mode.pasidEnable === 0) return null;
+    const mode = this.#subject.host.silicon.wqMode(wq);
+    if (!mode.pasidEnable) return null;
     const first = new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0, true);
-    return mode.dedicated === 1 ? mode.pasid : DescriptorPasid.pasid.get(DescriptorPasid.image(first));
+    return mode.dedicated ? mode.pasid : DescriptorPasid.pasid.get(DescriptorPasid.image(first));
   }
 }
 

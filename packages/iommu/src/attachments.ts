@@ -70,15 +70,13 @@ export class Attachments {
   }
 
   /**
-   * `ENOMEM`; `EBUSY`: the entry is another's. Devices of one function share it: of an mm, which has one PASID, so that the entry
-   * there is the mm's already, and where the PASID is the caller's for the same domain.
+   * `ENOMEM`; `EBUSY`: the entry names another domain. Devices of one function share it for the same one.
    */
   attach(probed: ProbedDevice, pasid: number, domain: PagingDomain, kind: AttachmentKind): Result<Attachment, AttachErrno> {
     const { device } = probed;
     const key = entryKey(device.requesterId, pasid);
     const there = this.#entries.get(key);
-    const shares = kind === 'sva' || (kind === 'pasid' && there?.domain === domain);
-    if (there !== undefined && (!shares || probed.attachments.has(pasid))) {
+    if (there !== undefined && (there.domain !== domain || probed.attachments.has(pasid))) {
       return fail('EBUSY', `${device.name}: requests of 0x${device.requesterId.toString(16)} with PASID ${pasid} reach an address space already`);
     }
     if (!this.#state.grant('dev_pasid_info')) return fail('ENOMEM', `${device.name}: no memory for its attachment with PASID ${pasid}`);
@@ -100,7 +98,7 @@ export class Attachments {
   replace(attachment: Attachment, domain: PagingDomain): Result<void, 'EBUSY' | 'ENOSPC' | 'ENOMEM'> {
     const { device, pasid } = attachment;
     const key = entryKey(device.requesterId, pasid);
-    const devices = this.#entries.get(key)?.devices ?? 0;
+    const { devices } = this.#entry(key);
     if (devices > 1) return fail('EBUSY', `${device.name}: ${devices} devices of its function share the entry of PASID ${pasid}`);
     if (!this.#state.grant('dev_pasid_info')) return fail('ENOMEM', `${device.name}: no memory for its attachment with PASID ${pasid}`);
     const before = attachment.state.domain;
@@ -120,8 +118,8 @@ export class Attachments {
     probed.attachments.delete(pasid);
     if (kind === 'default') probed.writer.detach();
     const key = entryKey(device.requesterId, pasid);
-    const there = this.#entries.get(key);
-    if (there !== undefined && there.devices > 1) this.#entries.set(key, { ...there, devices: there.devices - 1 });
+    const there = this.#entry(key);
+    if (there.devices > 1) this.#entries.set(key, { ...there, devices: there.devices - 1 });
     else {
       this.#entries.delete(key);
       this.#tables.clearEntry(device.requesterId, pasid);
@@ -134,6 +132,13 @@ export class Attachments {
   /** The process is gone, its devices are still bound: requests are blocked, silently (intel_mm_release()). */
   block(attachment: Attachment): void {
     this.#tables.clearEntry(attachment.device.requesterId, attachment.pasid, true);
+  }
+
+  /** Of an attachment, which has one. */
+  #entry(key: number): { readonly domain: PagingDomain; readonly devices: number } {
+    const entry = this.#entries.get(key);
+    if (entry === undefined) throw new ModelError(`${this.#name}: entry 0x${key.toString(16)} is attached but not there`);
+    return entry;
   }
 
   #write(requesterId: number, pasid: number, domain: PagingDomain): Result<void, 'ENOSPC' | 'ENOMEM'> {

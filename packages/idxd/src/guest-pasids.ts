@@ -48,6 +48,12 @@ export class GuestPasidTable implements GuestPasids {
     return pasid === undefined ? undefined : { pasid, shared: this.#references(pasid) > 1 };
   }
 
+  /** What the guest calls the host's `pasid`; undefined: it is none of the guest's. */
+  guestPasid(pasid: number): number | undefined {
+    for (const [gpasid, bound] of this.#bound) if (bound.pasid === pasid) return gpasid;
+    return undefined;
+  }
+
   /** Proof of what is behind `gpasid` (Iommu.resolveGuest()). `ENXIO`: nothing is. */
   resolve(gpasid: number): Result<PasidWitness, 'ENXIO'> {
     const { iommu, device, set } = this.#parts;

@@ -3,7 +3,7 @@ import { describeFailure, fail, Lock, ok, point, waitUntil } from '@siov/base';
 import type { AccessPort, Result, Steps } from '@siov/base';
 import {
   CMD, CMDCAP, CMDSTATUS, COMMAND, COMMAND_ERROR, command, DEVICE_STATE, ENGCAP, GENCAP, GENCTRL, GENSTS, GRPCAP, INTCAUSE, OFFSETS,
-  OPCAP, PCICMD, SWERROR0, VERSION, WQCAP,
+  OPCAP, PCICMD, SWERROR0, SWERROR1, SWERROR2, VERSION, WQCAP,
 } from '@siov/datasheet';
 import type { CommandCode } from '@siov/datasheet';
 import { readRegister, writeRegister } from '@siov/device';
@@ -11,6 +11,7 @@ import type { PciDevice } from '@siov/device';
 import { freeIrq, pciAllocIrqVectors, requestThreadedIrq } from '@siov/irq';
 import type { IrqCore, IrqDomain, IrqReturn, MsiAllocInfo, MsixErrno, MsixVectors } from '@siov/irq';
 import { enablePciPasid } from '@siov/iommu';
+import type { SoftwareError } from './software-errors.ts';
 
 const polling = point('poll', 'command status');
 
@@ -39,6 +40,7 @@ export class PhysicalFunction {
   /** The command register as the driver found it. */
   readonly #before: typeof PCICMD.reset;
   #vectors: MsixVectors | null = null;
+  #report: (error: SoftwareError) => void = () => {};
 
   private constructor(core: IrqCore, device: PciDevice, registers: PciDevice['resources']['config'], capabilities: Capabilities, before: typeof PCICMD.reset) {
     this.#before = before;
@@ -80,6 +82,11 @@ export class PhysicalFunction {
     const function_ = new PhysicalFunction(core, device, bar, yield* readCapabilities(bar), before);
     const interrupts = yield* function_.#setUpInterrupts(parent);
     return interrupts.ok ? ok(function_) : interrupts;
+  }
+
+  /** Who is told of software errors, each once; vector 0's thread tells it, so that it must not wait for a command. */
+  reportErrors(report: (error: SoftwareError) => void): void {
+    this.#report = report;
   }
 
   get softwareErrors(): number {
@@ -141,9 +148,12 @@ export class PhysicalFunction {
   }
 
   *#softwareError(): Steps<void> {
-    const error = yield* readRegister(this.registers, SWERROR0);
+    const first = yield* readRegister(this.registers, SWERROR0);
+    const second = yield* readRegister(this.registers, SWERROR1);
+    const third = yield* readRegister(this.registers, SWERROR2);
     this.#state.softwareErrors += 1;
-    yield* writeRegister(this.registers, SWERROR0, SWERROR0.of({ valid: SWERROR0.valid.get(error), overflow: SWERROR0.overflow.get(error) }));
+    yield* writeRegister(this.registers, SWERROR0, SWERROR0.of({ valid: SWERROR0.valid.get(first), overflow: SWERROR0.overflow.get(first) }));
+    if (SWERROR0.valid.get(first) === 1) this.#report({ first, second, third });
   }
 }
 

@@ -1,7 +1,8 @@
 // What a virtual device tells its guest through vector 0: causes, and that it has halted.
 import type { Trace } from '@siov/base';
-import { DEVICE_STATE, GENCTRL, GENSTS, INTCAUSE, SOFTWARE_ERROR, SWERROR0 } from '@siov/datasheet';
+import { DEVICE_STATE, GENCTRL, GENSTS, INTCAUSE, SOFTWARE_ERROR, SWERROR0, SWERROR1, SWERROR2 } from '@siov/datasheet';
 import type { TriggerHelper } from '@siov/vfio-mdev';
+import type { SoftwareError } from './software-errors.ts';
 import type { VirtualRegisters } from './virtual-registers.ts';
 
 export class VirtualCauses {
@@ -29,13 +30,28 @@ export class VirtualCauses {
 
   /** Says so, where the guest asked for it (DSA spec 3.0 §5.7). */
   reportHalt(): void {
-    const { bar0 } = this.#registers;
-    const error = bar0.get(SWERROR0);
-    const recorded = SWERROR0.valid.get(error) === 1;
-    bar0.set(SWERROR0, recorded ? SWERROR0.overflow.set(error, 1) : SWERROR0.of({ valid: 1, error: SOFTWARE_ERROR.CONFIG_CHANGED }));
-    const enabled = bar0.get(GENCTRL);
-    const softwareError = recorded ? 0 : GENCTRL.softwareErrorInterruptEnable.get(enabled);
-    const haltState = GENCTRL.haltInterruptEnable.get(enabled);
+    const changed = { first: SWERROR0.of({ valid: 1, error: SOFTWARE_ERROR.CONFIG_CHANGED }), second: SWERROR1.reset, third: SWERROR2.reset };
+    const softwareError = this.#record(changed);
+    const haltState = GENCTRL.haltInterruptEnable.get(this.#registers.bar0.get(GENCTRL));
     if (softwareError + haltState > 0) this.raise(INTCAUSE.of({ softwareError, haltState }));
+  }
+
+  /** An error of one of the guest's descriptors that no completion record tells of. */
+  reportError(error: SoftwareError): void {
+    if (this.#record(error) > 0) this.raise(INTCAUSE.of({ softwareError: 1 }));
+  }
+
+  /** While the guest has not taken the last one, an error is lost but for the fact. 1: the guest wants an interrupt for it. */
+  #record({ first, second, third }: SoftwareError): number {
+    const { bar0 } = this.#registers;
+    const before = bar0.get(SWERROR0);
+    if (SWERROR0.valid.get(before) === 1) {
+      bar0.set(SWERROR0, SWERROR0.overflow.set(before, 1));
+      return 0;
+    }
+    bar0.set(SWERROR0, first);
+    bar0.set(SWERROR1, second);
+    bar0.set(SWERROR2, third);
+    return GENCTRL.softwareErrorInterruptEnable.get(bar0.get(GENCTRL));
   }
 }

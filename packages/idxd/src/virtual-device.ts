@@ -12,6 +12,8 @@ import { TriggerHelper } from '@siov/vfio-mdev';
 import type { VectorOptions } from '@siov/vfio-mdev';
 import type { GuestPasidTable } from './guest-pasids.ts';
 import type { InterruptHandles } from './interrupt-handles.ts';
+import { guestError } from './software-errors.ts';
+import type { SoftwareError } from './software-errors.ts';
 import { trappedPort } from './trapped-port.ts';
 import { executeCommand } from './virtual-commands.ts';
 import { VirtualCauses } from './virtual-causes.ts';
@@ -90,6 +92,12 @@ export class VirtualDevice {
     const enabled = () => registers.deviceEnabled && registers.wqEnabled && !this.migration.stopped;
     this.#portals = new VirtualPortals({ state, trace, name, size: profile.bar2Size, queue, portals, enabled });
     this.vfio = this.#vfio(profile, parts);
+  }
+
+  /** An error of the function, which is another's or this guest's. From the function's interrupt, so that it takes no lock. */
+  report(error: SoftwareError): void {
+    const own = guestError(error, { ...this.#ids, queue: this.queue });
+    if (own !== null) this.#causes.reportError(own);
   }
 
   #vfio(profile: DsaProfile, { dma, pasids, trigger }: VirtualDeviceParts): VfioDevice {

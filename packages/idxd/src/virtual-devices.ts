@@ -32,6 +32,9 @@ export class VirtualDevices {
     this.#composed = state.map(`${device.name}/composed`);
     // As before there were shared queues: a function without them does not speak of them.
     const types = parts.queues.some((queue) => queue.shared) ? [this.#type(MDEV_TYPE, false), this.#type(MDEV_TYPE_SHARED, true)] : [this.#type(MDEV_TYPE, false)];
+    parts.physical.reportErrors((error) => {
+      for (const { virtual } of this.#composed.values()) virtual.report(error);
+    });
     this.#parent = new MdevParent(ports.core.ports, device, types);
   }
 

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { must } from '@siov/base';
 import type { Steps } from '@siov/base';
 import {
-  COMMAND, decodeCompletionRecord, DESCRIPTOR_FLAG, encodeDescriptor, GENCFG, layoutOf, OFFSETS, OPCODE, PORTAL_SIZE, portalOffset, TABLE_OFFSET_UNIT, Wqcfg,
+  COMMAND, COMPLETION_STATUS, decodeCompletionRecord, DESCRIPTOR_FLAG, encodeDescriptor, GENCFG, layoutOf, OFFSETS, OPCODE, PORTAL_SIZE, portalOffset, TABLE_OFFSET_UNIT, Wqcfg,
 } from '@siov/datasheet';
 import { writeRegister } from '@siov/device';
 import { GuestDriver } from '@siov/guest';
@@ -32,7 +32,7 @@ function tenants(queue: 'dedicated' | 'shared') {
     must(run(wq.enable()), 'Enable WQ');
     guest.memory.fill(0x5a, SOURCE, SOURCE + 64);
     const gpasid = driver.systemPasid ?? -1;
-    return { guest, run, wq, gpasid, seat, hostPasid: host.silicon.imsEntry(must(seat.virtual.triggers.hwirq(1), 'an entry')).pasid };
+    return { guest, run, driver, wq, gpasid, seat, hostPasid: host.silicon.imsEntry(must(seat.virtual.triggers.hwirq(1), 'an entry')).pasid };
   });
   const [mine, other] = guests;
   if (mine === undefined || other === undefined) throw new Error('two guests');
@@ -107,6 +107,31 @@ describe('one shared queue: the virtual CPU translates the descriptor’s PASID'
     expect([taken, mine.guest.faults.count]).toEqual(which === 'mine' ? [true, 0] : [false, 1]);
     if (which !== 'mine') expect(own).toEqual(NOTHING);
     else expect(own?.interrupts).toBe(whose === 'mine' ? 1 : 0);
+    expect(machine.watch.verdicts().filter(({ violations }) => violations.length > 0)).toEqual([]);
+  });
+});
+
+describe.each(['dedicated', 'shared'] as const)('what has no completion record to be told in, on a %s queue', (queue) => {
+  /** Without a record's address, and so with an error that only SWERROR can tell. */
+  const silent = (machine: Tenants) => encodeDescriptor({
+    opcode: OPCODE.NOOP, flags: DESCRIPTOR_FLAG.REQUEST_COMPLETION_INTERRUPT, interruptHandle: handle(machine, 'other'), pasid: machine.mine.gpasid, priv: true,
+  });
+  const submit = (machine: Tenants) => {
+    const { portals } = machine.mine.guest.device.resources;
+    if (queue === 'dedicated') machine.mine.run(portals?.submit(PORTAL_SIZE, silent(machine)) ?? (function* () {})());
+    else expect(machine.mine.run(portals?.enqueue(PORTAL_SIZE, silent(machine)) ?? (function* () { return false; })())).toBe(true);
+  };
+
+  test('is told to the guest whose it is, in its own numbers, and to nobody else', () => {
+    const machine = tenants(queue);
+    const { mine, other } = machine;
+    submit(machine);
+    submit(machine);
+    const error = { error: COMPLETION_STATUS.INTERRUPT_HANDLE, wq: 0, descriptor: { operation: OPCODE.NOOP, pasid: mine.gpasid } };
+    expect(mine.driver.function.lastSoftwareErrors).toMatchObject([error, error]);
+    expect(mine.driver.function.lastSoftwareErrors.map(({ info }) => (info ?? 0) & 0xffff)).toEqual([other.wq.handle, other.wq.handle]);
+    expect([mine.driver.function.softwareErrors, other.driver.function.softwareErrors]).toEqual([2, 0]);
+    expect(reached(machine)).toEqual([NOTHING, NOTHING]);
     expect(machine.watch.verdicts().filter(({ violations }) => violations.length > 0)).toEqual([]);
   });
 });

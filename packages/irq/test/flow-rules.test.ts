@@ -129,3 +129,7 @@ describe.each([['at once', false], ['step by step', true]])('%s', (_how, interle
     expect(kernel.core.log.lines).toEqual([`irq ${kernel.virq}: bogus return value (handlers: a, b)`]);
   });
 });
+
+test('flow handlers are named as /proc/interrupts has them', () => {
+  expect([handleEdgeIrq, handleFasteoiIrq, handleSimpleIrq].map(({ name }) => name)).toEqual(['edge', 'fasteoi', 'simple']);
+});

@@ -366,6 +366,13 @@ describe('MSI domains', () => {
     expect([msiDomainOf(owner), vectors.domain.children]).toEqual([undefined, []]);
   });
 
+  test('a domain that its owner gets back is seen from its parent again', () => {
+    const { core, owner, domain, vectors } = makeMachine();
+    clearMsiDomain(owner);
+    expect(setMsiDomain(core, owner, domain).ok).toBe(true);
+    expect([msiDomainOf(owner), vectors.domain.children]).toEqual([domain, [domain.irqDomain]]);
+  });
+
   test('an owner’s domain is not taken away under the devices that share it', () => {
     const { core, owner, domain, run } = makeMachine();
     const child = new Device('mdev0', { state: plainState, parent: owner });

@@ -5,7 +5,8 @@ import { ObservedState } from '@siov/base/testing';
 import { cpuMask, cpusOf, hasCpu } from '../src/index.ts';
 import { VectorMatrix } from '../src/vector-matrix.ts';
 
-const [CPUS, FIRST, END, SYSTEM] = [3, 62, 70, [65, 200]] as const;
+/** Of the system vectors one is below the range, one in it, one above. */
+const [CPUS, FIRST, END, SYSTEM] = [3, 62, 70, [33, 65, 200]] as const;
 /** Vectors of a CPU that can be given out at all. */
 const SIZE = END - FIRST - 1;
 

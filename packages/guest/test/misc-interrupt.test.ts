@@ -148,14 +148,20 @@ describe('handles revoked', () => {
     expect(take()).toEqual(['R32 98', 'W32 98 = 80000000']);
   });
 
+  /** One submission is under way when the handles are revoked, and another one comes. */
+  const revokedMeanwhile = () => {
+    const driver = ready({ mode: { dedicated: 0, pasidEnable: 1 } });
+    const early = driver.queue.start(COPY);
+    stepTo(early, 'ENQCMD', driver.settle);
+    driver.hooks.handleOffset = 0x80;
+    driver.raise({ handlesRevoked: 1 });
+    const late = driver.spawn('late', driver.queue.start(COPY));
+    driver.settle();
+    return { ...driver, early, late };
+  };
+
   test('a submission under way has the old handle, and the swap waits for it; the next one waits for the swap', () => {
-    const { queue, spawn, settle, inside, hooks, raise, run } = ready({ mode: { dedicated: 0, pasidEnable: 1 } });
-    const early = queue.start(COPY);
-    stepTo(early, 'ENQCMD', settle);
-    hooks.handleOffset = 0x80;
-    raise({ handlesRevoked: 1 });
-    const late = spawn('late', queue.start(COPY));
-    settle();
+    const { early, late, queue, inside, run, settle } = revokedMeanwhile();
     expect([inside, queue.handle, late.result]).toEqual([[], 0x41, undefined]);
     expect(run(early).ok).toBe(true);
     settle();
@@ -164,13 +170,7 @@ describe('handles revoked', () => {
   });
 
   test('a submission that waits for the swap is refused when the queue is disabled instead', () => {
-    const { queue, spawn, settle, inside, hooks, raise, run } = ready({ mode: { dedicated: 0, pasidEnable: 1 } });
-    const early = queue.start(COPY);
-    stepTo(early, 'ENQCMD', settle);
-    hooks.handleOffset = 0x80;
-    raise({ handlesRevoked: 1 });
-    const late = spawn('late', queue.start(COPY));
-    settle();
+    const { early, late, queue, spawn, inside, run, settle } = revokedMeanwhile();
     spawn('killer', queue.quiesce());
     settle();
     expect(run(early).ok).toBe(true);

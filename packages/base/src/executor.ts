@@ -11,17 +11,28 @@ export interface Agent {
   layer: string;
 }
 
+/** Steps of an agent, or what makes them. */
+export type Spawned = Steps<unknown> | (() => Steps<unknown>);
+
+/** Who runs agents in place of an executor; `again` makes an agent's steps once more. */
+export type Heir = (agent: Agent, steps: Steps<unknown>, again: (() => Steps<unknown>) | null) => void;
+
 /** Its fields are declared, not defined: then each has one kind of value from the start, which the engine relies on. */
 class Running {
   declare readonly agent: Agent;
   declare readonly steps: Steps<unknown>;
+  /** Makes them once more. */
+  declare readonly again: (() => Steps<unknown>) | null;
   /** Of the point it is at. */
   declare ready: (() => boolean) | undefined;
+  declare point: Point | undefined;
 
-  constructor(agent: Agent, steps: Steps<unknown>) {
+  constructor(agent: Agent, steps: Steps<unknown>, again: (() => Steps<unknown>) | null) {
     this.agent = agent;
     this.steps = steps;
+    this.again = again;
     this.ready = undefined;
+    this.point = undefined;
   }
 }
 
@@ -38,6 +49,7 @@ export class Executor {
   readonly #running: Running[] = [];
   readonly #stepLimit: number;
   #spawned = 0;
+  #heir: Heir | null = null;
   #current: Agent = { name: 'main', layer: 'main' };
 
   /** An agent that takes `stepLimit` steps without waiting, or waits for that many turns of others, is reported. */
@@ -50,10 +62,36 @@ export class Executor {
     return this.#current;
   }
 
-  /** Adds an agent that runs whenever another waits, and in {@link settle}. It leaves when its steps end. */
-  spawn(agent: Agent, steps: Steps<unknown>): void {
-    this.#running.push(new Running(agent, steps));
+  /**
+   * Adds an agent that runs whenever another waits, and in {@link settle}. It leaves when its steps end. A function makes the
+   * steps, where they can be made again: of an agent that is at its start whenever it waits.
+   */
+  spawn(agent: Agent, steps: Spawned): void {
+    const again = typeof steps === 'function' ? steps : null;
+    const made = typeof steps === 'function' ? steps() : steps;
+    if (this.#heir !== null) return this.#heir(agent, made, again);
+    this.#running.push(new Running(agent, made, again));
     this.#spawned += 1;
+  }
+
+  /**
+   * Gives the spawned agents to another scheduler, and those that are spawned from now on: it is told of each, and
+   * executes their code through {@link as}.
+   */
+  handOver(to: Heir): void {
+    this.#heir = to;
+    for (const { agent, steps, again, point } of this.#running.splice(0)) to(agent, point === undefined ? steps : resumed(steps, point), again);
+  }
+
+  /** Executes `body` as `agent`. */
+  as<T>(agent: Agent, body: () => T): T {
+    const previous = this.#current;
+    this.#current = agent;
+    try {
+      return body();
+    } finally {
+      this.#current = previous;
+    }
   }
 
   /**
@@ -136,6 +174,7 @@ export class Executor {
       }
       const { kind, ready } = next.value;
       running.ready = ready;
+      running.point = next.value;
       if (kind === 'poll') return MOVED;
       if (ready !== undefined && !ready()) return RESTS;
     }
@@ -143,12 +182,12 @@ export class Executor {
   }
 
   #advance<T>(agent: Agent, steps: Steps<T>): IteratorResult<Point, T> {
-    const previous = this.#current;
-    this.#current = agent;
-    try {
-      return steps.next();
-    } finally {
-      this.#current = previous;
-    }
+    return this.as(agent, () => steps.next());
   }
+}
+
+/** The rest of steps that are at a point already. */
+function* resumed(steps: Steps<unknown>, at: Point): Steps<unknown> {
+  yield at;
+  return yield* steps;
 }

@@ -30,3 +30,14 @@ export const plainState: StatePort = Object.freeze({
 
 /** For machines whose agents a test interleaves step by step. */
 export const interleavedState: StatePort = Object.freeze({ ...plainState, interleaved: true });
+
+/** The same state with names of its own: for a machine beside others whose parts are called alike. */
+export function stateOf(machine: string, state: StatePort): StatePort {
+  return {
+    interleaved: state.interleaved,
+    record: (name, initial) => state.record(`${machine}/${name}`, initial),
+    words: (name, length, initial) => state.words(`${machine}/${name}`, length, initial),
+    map: (name) => state.map(`${machine}/${name}`),
+    grant: (resource) => state.grant(resource),
+  };
+}

@@ -15,6 +15,11 @@ export interface Point {
   readonly what: string;
   /** Whether the agent can go on. Absent: always. Reads shared state only, changes nothing. */
   readonly ready?: () => boolean;
+  /**
+   * Nothing is remembered across it: an agent that is here is as it was the first time, so that an explorer can tell that it has
+   * been here before. Of the top of an endless loop whose variables are shared state.
+   */
+  readonly anew?: true;
 }
 
 /** A step-wise computation with result `T`. */

@@ -215,7 +215,7 @@ describe('handles revoked', () => {
     hooks.handleOffset = 0x80;
     const workers: Steps<unknown>[] = [];
     const spawnForReal = executor.spawn.bind(executor);
-    executor.spawn = (agent, steps) => (agent.name.endsWith('-revoke') ? void workers.push(steps) : spawnForReal(agent, steps));
+    executor.spawn = (agent, steps) => (agent.name.endsWith('-revoke') ? void workers.push(typeof steps === 'function' ? steps() : steps) : spawnForReal(agent, steps));
     cause({ handlesRevoked: 1 });
     settle();
     const [worker] = workers;

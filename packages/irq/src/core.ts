@@ -1,6 +1,6 @@
 // The irq core of one kernel: its descriptors and CPUs, and the way from a virq to its flow handler.
 import { fail, IdAllocator, Lock, ok } from '@siov/base';
-import type { Agent, Clock, MaybeSteps, Result, StatePort, Steps, Trace } from '@siov/base';
+import type { Agent, Clock, MaybeSteps, Result, Spawned, StatePort, Trace } from '@siov/base';
 import type { CpuHooks } from './cpu-hotplug.ts';
 import { allCpus } from './cpu-mask.ts';
 import type { CpuMask } from './cpu-mask.ts';
@@ -16,7 +16,7 @@ export interface IrqPorts {
   /** Jiffies: for how often interrupts come that nobody handles. */
   readonly clock: Clock;
   /** Starts a kernel thread: an agent that runs beside the others. */
-  spawn(agent: Agent, steps: Steps<unknown>): void;
+  spawn(agent: Agent, steps: Spawned): void;
 }
 
 export interface IrqCoreOptions {

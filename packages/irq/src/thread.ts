@@ -9,7 +9,7 @@ import { settled } from './flow/settled.ts';
 
 export function spawnIrqThread(desc: IrqDesc, action: ThreadedAction, name: string): void {
   const { core, virq } = desc;
-  core.ports.spawn({ name: core.options.threadAgent(virq, name), layer: 'irq' }, irqThread(desc, action));
+  core.ports.spawn({ name: core.options.threadAgent(virq, name), layer: 'irq' }, () => irqThread(desc, action));
 }
 
 /** One run for any number of wake-ups before it. Stopped with one due, it runs that first. */

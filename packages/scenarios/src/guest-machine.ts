@@ -1,7 +1,7 @@
 // A guest of our own around VFIO devices: memory, vCPUs with an irq core, IOMMU management, the VMM, and the guest driver's
 // view of each function. With a real guest a real kernel and a real QEMU stand here.
-import { bufferMemory, Lock, ModelClock, ModelError, must } from '@siov/base';
-import type { Agent, Executor, StatePort, Steps, Trace } from '@siov/base';
+import { bufferMemory, Lock, ModelClock, ModelError, must, stateOf } from '@siov/base';
+import type { Agent, Executor, Memory, StatePort, Steps, Trace } from '@siov/base';
 import { PciDevice } from '@siov/device';
 import type { SubmitPort } from '@siov/device';
 import { AddressSpace, Iommu } from '@siov/iommu';
@@ -29,6 +29,8 @@ export interface GuestMachineOptions {
   readonly cpus?: number;
   /** Bytes, a multiple of 4096. */
   readonly memorySize?: number;
+  /** What the guest has instead of {@link GuestMachine.memory}: where an explorer is to see every word of it. */
+  readonly ram?: Memory;
   readonly policy?: VmmPolicy;
   /** Interrupts reach the guest through KVM. */
   readonly irqfd?: boolean;
@@ -54,17 +56,20 @@ export class GuestMachine {
   /** Guest-physical memory from address 0. */
   readonly memory: Uint8Array;
   readonly functions: readonly GuestFunctionView[];
+  readonly #ram: Memory;
   /** ENQCMDs of PASIDs that have no translation: each a fault in the guest. */
   readonly faults: { count: number };
   /** The first vCPU's, as an agent. */
   readonly vcpu: Agent;
 
   constructor(ports: { executor: Executor; state: StatePort; trace: Trace }, devices: readonly VfioDevice[], options: GuestMachineOptions = {}) {
-    const { executor, state, trace } = ports;
+    const { executor, trace } = ports;
     const { name = 'guest', firstVcpu = 0, cpus = 1 } = options;
+    const state = stateOf(name, ports.state);
     const vcpu = `VC${firstVcpu}`;
     this.vcpu = { name: vcpu, layer: 'guest' };
-    this.memory = new Uint8Array(options.memorySize ?? 16 * 2 ** 20);
+    this.memory = new Uint8Array(options.ram === undefined ? (options.memorySize ?? 16 * 2 ** 20) : 0);
+    this.#ram = options.ram ?? bufferMemory(this.memory);
     this.core = new IrqCore(
       { state, trace, clock: new ModelClock(state), spawn: executor.spawn.bind(executor) },
       { name, cpus, nrIrqs: 256, threadAgent: (virq, action) => `${vcpu} irq/${virq}-${action}` },
@@ -77,8 +82,8 @@ export class GuestMachine {
     must(this.kernel.map(this.#allMemory()), 'the kernel’s address space');
     const translation = new PasidTranslation(state, name);
     const bigLock = new Lock(state, `${name}/bql`);
-    this.functions = devices.map((device, each) => this.#attach(ports, device, { each, options, translation, bigLock }));
-    for (let cpu = 0; cpu < cpus; cpu++) executor.spawn({ name: `VC${firstVcpu + cpu} irq`, layer: 'irq' }, this.vectors.interrupts(cpu));
+    this.functions = devices.map((device, each) => this.#attach({ executor, state, trace }, device, { each, options, translation, bigLock }));
+    for (let cpu = 0; cpu < cpus; cpu++) executor.spawn({ name: `VC${firstVcpu + cpu} irq`, layer: 'irq' }, () => this.vectors.interrupts(cpu));
   }
 
   /** The first function. */
@@ -98,7 +103,7 @@ export class GuestMachine {
   }
 
   #allMemory() {
-    return { iova: 0n, size: BigInt(this.memory.length), readable: true, writable: true, memory: bufferMemory(this.memory) };
+    return { iova: 0n, size: BigInt(this.#ram.size), readable: true, writable: true, memory: this.#ram };
   }
 
   #attach(
@@ -116,7 +121,7 @@ export class GuestMachine {
     };
     const vmm = must(executor.run(main, VfioPci.realize(vmmPorts, { trapAgent: () => hostThread(executor.current), policy, irqfd, mapPortals }, device)), `attaching ${device.name}`);
     must(executor.run(main, device.dmaMap(this.#allMemory())), 'mapping guest memory');
-    executor.spawn(main, vmm.mainLoop());
+    executor.spawn(main, () => vmm.mainLoop());
     const work = vmm.kvmWork();
     if (work !== null) executor.spawn({ name: 'KVM', layer: 'vmm' }, work);
     const resources = {

@@ -1,6 +1,6 @@
 // The host of every machine here: CPUs with an irq core, IOMMU with both remappings, and a DSA function behind it.
-import { Executor, ModelClock, must, noTrace, plainState, recordTrace } from '@siov/base';
-import type { AccessPort, StatePort, Trace, TraceEvent } from '@siov/base';
+import { Executor, ModelClock, ModelError, must, noTrace, plainState, recordTrace } from '@siov/base';
+import type { AccessPort, StatePort, Steps, Trace, TraceEvent } from '@siov/base';
 import { DSA_SPR } from '@siov/datasheet';
 import type { DsaProfile } from '@siov/datasheet';
 import { PciDevice } from '@siov/device';
@@ -102,9 +102,15 @@ export function buildHost(options: HostOptions = {}): Host {
   const portals = taps.portals?.(silicon.portals) ?? silicon.portals;
   const device = new PciDevice('dsa0', { state, requesterId: DSA_REQUESTER_ID, resources: { config: silicon.config, bars: { 0: bar0 }, portals } });
   must(iommu.probeDevice(device), 'probing dsa0');
-  for (let cpu = 0; cpu < cpus; cpu++) executor.spawn({ name: 'HI', layer: 'irq' }, vectors.interrupts(cpu));
-  for (const engine of silicon.engines()) executor.spawn({ name: 'DEV', layer: 'hw' }, engine.steps);
+  for (let cpu = 0; cpu < cpus; cpu++) executor.spawn({ name: 'HI', layer: 'irq' }, () => vectors.interrupts(cpu));
+  silicon.engines().forEach((_, engine) => executor.spawn({ name: 'DEV', layer: 'hw' }, () => engineOf(silicon, engine)));
   return { executor, state, trace, clock, core, vectors, iommu, remapping, interruptParent: mode === 'off' ? vectors.domain : remapping.domain, silicon, device };
+}
+
+function engineOf(silicon: DsaFunction, number: number): Steps<unknown> {
+  const engine = silicon.engines()[number];
+  if (engine === undefined) throw new ModelError(`the function has no engine ${number}`);
+  return engine.steps;
 }
 
 /** Without interrupt remapping: a message names the CPU and the vector, and whoever writes it raises that. */

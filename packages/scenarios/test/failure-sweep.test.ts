@@ -28,7 +28,7 @@ const TABLE = { leaves: [/^(ids\/)?iommu\/page/, 'a PASID table'] } as const;
 /** A guest's driver talks to a virtual device: its registers, and the interrupts that its commands raised in host and guest. */
 const TALKED = {
   ...ANYWHERE,
-  leaves: [/^(registers\/)?(hw\/dsa0|dsa0-mdev0)\/|^(host|guest)\/(irq\d+(\/counts)?|cpu\d+\/vector_irq)$|^registers\/dsa0-mdev0|^vdsa0\/msi\/default(\/\d+)?$/, 'commands were executed, and raised interrupts; the message of one that was requested is zero'],
+  leaves: [/^(guest\/)?(registers\/)?(hw\/dsa0|dsa0-mdev0)\/|^(host|guest\/guest)\/(irq\d+(\/counts)?|cpu\d+\/vector_irq)$|^(guest\/)?registers\/dsa0-mdev0|^guest\/vdsa0\/msi\/default(\/\d+)?$/, 'commands were executed, and raised interrupts; the message of one that was requested is zero'],
 } as const;
 
 const UNTOLD = { ...TALKED, neverFails: 'a VMM reports a SET_IRQS that failed, and does not tell the guest' } as const;

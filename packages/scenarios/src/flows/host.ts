@@ -77,7 +77,7 @@ export function runHostFlow(options: FlowOptions = {}): FlowRun {
 }
 
 /** The function's message store, whose interrupts bring the kernel's PASID with their allocation (a3). */
-function imsStore(watched: WatchedHost, program: 'allocation' | 'startup'): { readonly interrupts: ImsInterrupts; remove(): void } {
+export function imsStore(watched: WatchedHost, program: 'allocation' | 'startup'): { readonly interrupts: ImsInterrupts; remove(): void } {
   const { core, device, interruptParent, silicon } = watched.host;
   const { offsets, imsEntries } = layoutOf(silicon.profile);
   const array = new ImsArray({ port: must(device.bar(0), 'BAR 0'), offset: offsets.ims, size: imsEntries });

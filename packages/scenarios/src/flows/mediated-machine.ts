@@ -1,13 +1,13 @@
 // Host, mediated devices and their guests, for the flows b and d of the review.
 import { must } from '@siov/base';
-import type { Agent } from '@siov/base';
+import type { Agent, Memory } from '@siov/base';
 import { DEFAULT_QUEUE, HostDriver, MDEV_TYPE, MDEV_TYPE_SHARED } from '@siov/idxd';
 import type { VirtualDevice, VirtualDeviceOptions } from '@siov/idxd';
 import { tracedDevice } from '@siov/vfio';
 import type { VfioDevice } from '@siov/vfio';
 import { GuestMachine } from '../guest-machine.ts';
 import { watchDomains, watchedHost } from '../invariants/watched-host.ts';
-import type { WatchedHost } from '../invariants/watched-host.ts';
+import type { WatchedHost, WatchOptions } from '../invariants/watched-host.ts';
 import type { StoredId } from '../invariants/stored-ids.ts';
 import { queueOf } from '../mediated.ts';
 import { VcpuPosting } from '../vcpu-posting.ts';
@@ -34,6 +34,10 @@ export interface MediatedMachineOptions extends FlowOptions {
   readonly device?: VirtualDeviceOptions;
   /** The PASID each vector is meant for, as its guest has it. */
   readonly stored?: StoredId;
+  /** Where state is kept, and how large tables are. */
+  readonly host?: Pick<WatchOptions, 'state' | 'memory' | 'limits' | 'entries'>;
+  /** The memory of a guest, by its name. */
+  readonly ram?: (guest: string) => Memory;
 }
 
 /** Everything up to where the VMMs come (b1, b2). Throws ModelError if a step fails. */
@@ -42,6 +46,7 @@ export function mediatedMachine(options: MediatedMachineOptions = {}): MediatedM
   const watched = watchedHost({
     cpus: hostCpus,
     entries: ENTRIES,
+    ...options.host,
     ...(options.profile === undefined ? {} : { profile: options.profile }),
     early: options.programAt === 'allocation',
     ...(options.remapping === undefined ? {} : { remapping: options.remapping }),
@@ -65,8 +70,10 @@ export function mediatedMachine(options: MediatedMachineOptions = {}): MediatedM
     const vfio = tracedDevice(watched.history.vectors.watch(virtual.vfio, virtual.triggers, vectors), watched.host.trace);
     const start = () => {
       const vcpus = posting?.vcpus(guestCpus);
+      const name = seat === 0 ? 'guest' : `guest${seat}`;
       const guest = new GuestMachine(watched.host, [vfio], {
-        name: seat === 0 ? 'guest' : `guest${seat}`,
+        name,
+        ...(options.ram === undefined ? {} : { ram: options.ram(name) }),
         firstVcpu: seat * guestCpus,
         cpus: guestCpus,
         mapPortals: options.mapPortals ?? true,

@@ -1,4 +1,5 @@
 // How many edges came for each interrupt of the store since it was requested, and how many of them were handled.
+import type { StatePort } from '@siov/base';
 import type { IrqDesc } from '@siov/irq';
 import type { EntryMessage } from './messages.ts';
 import type { OperationHistory } from './operation-history.ts';
@@ -12,9 +13,10 @@ export interface EdgeCount {
 }
 
 export class Edges {
-  readonly #counts = new Map<number, EdgeCount & { readonly irq: IrqDesc }>();
+  readonly #counts: Map<number, EdgeCount & { readonly irq: IrqDesc }>;
 
-  constructor(operations: OperationHistory) {
+  constructor(state: StatePort, operations: OperationHistory) {
+    this.#counts = state.map('history/edges');
     operations.onBegin(({ layer, name, values }) => {
       if (layer === 'irq' && name === 'request_irq') this.#counts.delete(Number(values['irq']));
     });

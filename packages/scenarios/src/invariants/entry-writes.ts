@@ -1,5 +1,5 @@
 // Every write to the message store: which words, by which layer, in the middle of what.
-import type { AccessPort } from '@siov/base';
+import type { AccessPort, StatePort } from '@siov/base';
 import { IMS_ENTRY_SIZE, ImsEntry } from '@siov/datasheet';
 import type { OperationHistory } from './operation-history.ts';
 
@@ -16,22 +16,31 @@ export interface EntryWrite {
   readonly operation: string | null;
 }
 
+export interface WrongWrite extends EntryWrite {
+  readonly why: string;
+}
+
 /** What is wrong with a write; null: nothing. */
 export type Judge = (write: EntryWrite) => string | null;
 
 export class EntryWrites {
   readonly list: EntryWrite[] = [];
   /** Writes that were found wrong when they were made. */
-  readonly wrong: (EntryWrite & { readonly why: string })[] = [];
+  readonly #wrong: { list: readonly WrongWrite[] };
   readonly #judge: Judge;
   readonly #operations: OperationHistory;
   readonly #table: { readonly offset: number; readonly size: number };
 
   /** `table`: bytes from the BAR's start to the store, and its entries. */
-  constructor(operations: OperationHistory, table: { readonly offset: number; readonly size: number }, judge: Judge) {
+  constructor(state: StatePort, operations: OperationHistory, table: { readonly offset: number; readonly size: number }, judge: Judge) {
+    this.#wrong = state.record('history/writes', { list: [] as readonly WrongWrite[] });
     this.#judge = judge;
     this.#operations = operations;
     this.#table = table;
+  }
+
+  get wrong(): readonly WrongWrite[] {
+    return this.#wrong.list;
   }
 
   tap(port: AccessPort): AccessPort {
@@ -57,7 +66,7 @@ export class EntryWrites {
     const write = { slot: Math.floor(from / IMS_ENTRY_SIZE), at: from % IMS_ENTRY_SIZE, size, value, layer: operations.layer, operation: operations.operationIn('ims') };
     this.list.push(write);
     const why = this.#judge(write);
-    if (why !== null) this.wrong.push({ ...write, why });
+    if (why !== null) this.#wrong.list = [...this.#wrong.list, { ...write, why }];
   }
 }
 

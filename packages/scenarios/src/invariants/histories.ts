@@ -1,5 +1,5 @@
 // All that is recorded of a machine for the invariants that are about its past.
-import type { Executor } from '@siov/base';
+import type { Executor, StatePort } from '@siov/base';
 import type { HostTaps } from '../host.ts';
 import { Edges } from './edges.ts';
 import { EntryWrites } from './entry-writes.ts';
@@ -25,12 +25,16 @@ export interface Histories {
   readonly vectors: VectorHistory;
 }
 
-/** `table`: where the message store is in BAR0, and its entries. */
-export function makeHistories(executor: Executor, table: { readonly offset: number; readonly size: number }, stored: StoredId): Histories {
+/** `state`: where they keep what they remember, apart from what is looked at. `table`: where the message store is in BAR0, and its entries. */
+export function makeHistories(
+  { executor, state }: { readonly executor: Executor; readonly state: StatePort },
+  table: { readonly offset: number; readonly size: number },
+  stored: StoredId,
+): Histories {
   const operations = new OperationHistory(executor);
-  const submissions = new Submissions();
+  const submissions = new Submissions(state);
   const messages = new Messages();
-  const edges = new Edges(operations);
+  const edges = new Edges(state, operations);
   messages.onMessage((message) => {
     submissions.delivered(message);
     edges.came(message);
@@ -40,11 +44,11 @@ export function makeHistories(executor: Executor, table: { readonly offset: numb
     submissions,
     messages,
     edges,
-    writes: new EntryWrites(operations, table, wrongWith),
-    ids: new StoredIds(operations, stored),
-    hierarchy: new HierarchyHistory(),
-    handlers: new HandlerHistory(),
-    vectors: new VectorHistory(),
+    writes: new EntryWrites(state, operations, table, wrongWith),
+    ids: new StoredIds(state, operations, stored),
+    hierarchy: new HierarchyHistory(state),
+    handlers: new HandlerHistory(state),
+    vectors: new VectorHistory(state),
   };
 }
 

@@ -8,5 +8,5 @@ import type { Subject, Violation } from './subject.ts';
  * true between any two steps.
  */
 export function authorised({ history }: Pick<Subject, 'history'>): Violation[] {
-  return history.submissions.violations;
+  return [...history.submissions.violations];
 }

@@ -1,4 +1,5 @@
 // What each interrupt's owner had stored for it when it was allocated.
+import type { StatePort } from '@siov/base';
 import type { OperationHistory } from './operation-history.ts';
 
 /** The PASID an owner has stored for interrupt `index` of a device of this name; undefined: it stores none. */
@@ -7,9 +8,10 @@ export type StoredId = (device: string, index: number) => number | null | undefi
 export class StoredIds {
   /** What is stored now. */
   readonly now: StoredId;
-  readonly #at = new Map<string, number | null | undefined>();
+  readonly #at: Map<string, number | null | undefined>;
 
-  constructor(operations: OperationHistory, stored: StoredId) {
+  constructor(state: StatePort, operations: OperationHistory, stored: StoredId) {
+    this.#at = state.map('history/stored-ids');
     this.now = stored;
     operations.onBegin(({ layer, name, values }) => {
       if (layer !== 'irq' || name !== 'msi_domain_alloc_irq') return;

@@ -1,8 +1,10 @@
 // Which descriptors were submitted that may have an interrupt: an entry's message needs one of them.
+import type { StatePort } from '@siov/base';
 import { decodeDescriptor, DESCRIPTOR_FLAG, DESCRIPTOR_SIZE, DescriptorPasid, layoutOf, OPCODE, portalOf } from '@siov/datasheet';
 import type { DmaPort, PortalPort } from '@siov/hw';
 import type { ImsDesc } from '@siov/ims';
 import type { EntryMessage } from './messages.ts';
+import { Violations } from './violations.ts';
 import { entryState, idOf, named, pasidText } from './subject.ts';
 import type { Subject, Violation } from './subject.ts';
 
@@ -24,13 +26,23 @@ interface BatchList {
 
 /** Handles name entries by their number: the function gives no others (GENCAP without Request Interrupt Handle). */
 export class Submissions {
-  readonly violations: Violation[] = [];
+  readonly #violations: Violations;
   /** Messages of entries that were looked at, descriptors that asked for an interrupt they may not have, and inherited edges. */
   readonly counts = { messages: 0, foreign: 0, inherited: 0 };
   #subject: Subject | null = null;
-  #lists: readonly BatchList[] = [];
+  readonly #batches: { lists: readonly BatchList[] };
   /** By entry, those that the device has not sent a message for. */
-  readonly #named = new Map<number, readonly Named[]>();
+  readonly #named: Map<number, readonly Named[]>;
+
+  constructor(state: StatePort) {
+    this.#violations = new Violations(state, 'submissions');
+    this.#batches = state.record('history/batches', { lists: [] as readonly BatchList[] });
+    this.#named = state.map('history/named');
+  }
+
+  get violations(): readonly Violation[] {
+    return this.#violations.list;
+  }
 
   attach(subject: Subject): void {
     this.#subject = subject;
@@ -56,7 +68,7 @@ export class Submissions {
   /** A member of a batch is submitted when the device fetches it. */
   tapDma(port: DmaPort): DmaPort {
     const fetched = (pasid: number | null, address: bigint, bytes: Uint8Array) => {
-      const member = this.#lists.some((list) => list.pasid === pasid && address >= list.first && address < list.end);
+      const member = this.#batches.lists.some((list) => list.pasid === pasid && address >= list.first && address < list.end);
       if (member && bytes.length === DESCRIPTOR_SIZE) this.#submitted(bytes, pasid);
     };
     return {
@@ -81,13 +93,13 @@ export class Submissions {
     if (former >= 0) this.counts.inherited += 1;
     const used = Math.max(good, former);
     if (used >= 0) this.#named.set(slot, submitted.toSpliced(used, 1));
-    else this.violations.push(`I3: ${named({ slot, owner })} sends its message, and no descriptor of ${pasidText(intended)} that names it was submitted`);
+    else this.#violations.push(`I3: ${named({ slot, owner })} sends its message, and no descriptor of ${pasidText(intended)} that names it was submitted`);
   }
 
   /** Nothing is queued or in hand any more: what an entry does not keep pending will not come. */
   settled(): void {
     if (this.#subject === null || !this.#subject.host.silicon.idle) return;
-    this.#lists = [];
+    this.#batches.lists = [];
     for (const [slot, submitted] of this.#named) {
       const kept = submitted.findIndex((each) => each.permitted);
       this.#named.set(slot, this.#subject.host.silicon.imsEntry(slot).pending && kept >= 0 ? submitted.slice(kept, kept + 1) : []);
@@ -96,7 +108,7 @@ export class Submissions {
 
   #submitted(bytes: Uint8Array, pasid: number | null): void {
     const { opcode, flags, interruptHandle: slot, source, size } = decodeDescriptor(bytes);
-    if (opcode === OPCODE.BATCH) this.#lists = [...this.#lists, { pasid, first: source, end: source + BigInt(size * DESCRIPTOR_SIZE) }];
+    if (opcode === OPCODE.BATCH) this.#batches.lists = [...this.#batches.lists, { pasid, first: source, end: source + BigInt(size * DESCRIPTOR_SIZE) }];
     if ((flags & DESCRIPTOR_FLAG.REQUEST_COMPLETION_INTERRUPT) === 0 || this.#subject === null) return;
     if (slot >= layoutOf(this.#subject.host.silicon.profile).imsEntries) return;
     const { owner } = entryState(this.#subject, slot);

@@ -1,8 +1,9 @@
 // Which triggers the vectors of VFIO devices have, by what was given to SET_IRQS and closed since.
-import type { EventFd, Result } from '@siov/base';
+import type { EventFd, Result, StatePort } from '@siov/base';
 import type { IrqSet, VfioDevice } from '@siov/vfio';
 import { isDisable } from '@siov/vfio';
 import type { Violation } from './subject.ts';
+import { Violations } from './violations.ts';
 
 /** What the trigger helper says of itself. */
 export interface VectorView {
@@ -24,8 +25,18 @@ export interface WatchedVectors {
 }
 
 export class VectorHistory {
-  readonly violations: Violation[] = [];
+  readonly #state: StatePort;
+  readonly #violations: Violations;
   #devices: readonly WatchedVectors[] = [];
+
+  constructor(state: StatePort) {
+    this.#state = state;
+    this.#violations = new Violations(state, 'vectors');
+  }
+
+  get violations(): readonly Violation[] {
+    return this.#violations.list;
+  }
 
   /** Devices that are watched, but for those that are gone. */
   get devices(): readonly WatchedVectors[] {
@@ -34,7 +45,7 @@ export class VectorHistory {
 
   /** `device` as its user sees it from now on. */
   watch(device: VfioDevice, view: VectorView, vectors: number): VfioDevice {
-    const triggers = new Map<number, Trigger>();
+    const triggers = this.#state.map<number, Trigger>(`history/${device.name}/triggers`);
     const open = (vector: number) => triggers.get(vector)?.open() === true;
     const watched: WatchedVectors = { name: device.name, view, vectors, open };
     this.#devices = [...this.#devices, watched];
@@ -60,25 +71,25 @@ export class VectorHistory {
 
   #failed(watched: WatchedVectors, { start }: IrqSet, given: readonly (Trigger | null)[]): void {
     for (const [each, trigger] of given.entries()) {
-      if (trigger?.open() === true) this.violations.push(`I8: SET_IRQS of ${watched.name} failed, and vector ${start + each} keeps the trigger that came with it`);
+      if (trigger?.open() === true) this.#violations.push(`I8: SET_IRQS of ${watched.name} failed, and vector ${start + each} keeps the trigger that came with it`);
     }
   }
 
   #disabled({ name, view, vectors, open }: WatchedVectors): void {
     for (let vector = 0; vector < vectors; vector++) {
       const slot = view.hwirq(vector);
-      if (open(vector)) this.violations.push(`I8: vector ${vector} of ${name} has a trigger after all were disabled`);
-      if (slot.ok) this.violations.push(`I8: vector ${vector} of ${name} has entry ${slot.value} after all were disabled`);
+      if (open(vector)) this.#violations.push(`I8: vector ${vector} of ${name} has a trigger after all were disabled`);
+      if (slot.ok) this.#violations.push(`I8: vector ${vector} of ${name} has entry ${slot.value} after all were disabled`);
     }
   }
 
   #trigger(device: string, vector: number, fd: EventFd): Trigger {
-    const state = { open: true };
+    const state = this.#state.record(`history/${device}/trigger${vector}`, { open: true });
     const watched: EventFd = {
       name: fd.name,
       ...(fd.context === undefined ? {} : { context: fd.context }),
       signal: () => {
-        if (!state.open) this.violations.push(`I8: vector ${vector} of ${device} is signalled through a trigger that was closed`);
+        if (!state.open) this.#violations.push(`I8: vector ${vector} of ${device} is signalled through a trigger that was closed`);
         fd.signal();
       },
       close: () => {

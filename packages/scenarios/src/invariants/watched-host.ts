@@ -1,4 +1,6 @@
 // A host whose past is recorded, as the invariants need it.
+import { plainState } from '@siov/base';
+import type { StatePort } from '@siov/base';
 import { DSA_SPR, layoutOf } from '@siov/datasheet';
 import { msiDomainOf } from '@siov/irq';
 import { buildHost } from '../host.ts';
@@ -19,6 +21,8 @@ export interface WatchOptions extends Omit<HostOptions, 'taps'> {
   readonly early?: boolean;
   /** What owners store for their vectors; nothing unless said. */
   readonly stored?: StoredId;
+  /** Where the past is kept; not in the machine's own state unless said. */
+  readonly memory?: StatePort;
 }
 
 /** The domains of the store's interrupts are looked at from {@link watchDomains} on. */
@@ -28,7 +32,7 @@ export function watchedHost(options: WatchOptions = {}): WatchedHost {
   const made: { history?: Histories } = {};
   const host = buildHost({
     ...options,
-    taps: (executor) => tapsOf((made.history = makeHistories(executor, table, options.stored ?? (() => undefined)))),
+    taps: (executor) => tapsOf((made.history = makeHistories({ executor, state: options.memory ?? plainState }, table, options.stored ?? (() => undefined)))),
   });
   const { history } = made;
   if (history === undefined) throw new TypeError('the host was built without asking who looks on');

@@ -1,10 +1,10 @@
 // Flow c, the design that the review refuted (R14): a mediated device whose guest has PASIDs, with the interrupt set up under the
 // device's default PASID first and given the guest's afterwards, so that it can fire in between (R21). Host, guest, VMM and device are those of flow d.
 import { must, ok } from '@siov/base';
-import type { Agent, Result, Steps } from '@siov/base';
+import type { Agent, Memory, Result, Steps } from '@siov/base';
 import { Msixperm, MSIXPERM_SIZE } from '@siov/datasheet';
 import { GuestDriver } from '@siov/guest';
-import type { GuestWorkQueue, PermissionBackend } from '@siov/guest';
+import type { DmaMemory, GuestWorkQueue, PermissionBackend } from '@siov/guest';
 import { DEFAULT_QUEUE } from '@siov/idxd';
 import { tracedDevice } from '@siov/vfio';
 import type { VmmPolicy } from '@siov/vmm';
@@ -12,7 +12,7 @@ import { GuestMachine } from '../guest-machine.ts';
 import { InvariantWatch } from '../flows/verdicts.ts';
 import type { FlowOptions } from '../flows/options.ts';
 import { watchDomains, watchedHost } from '../invariants/watched-host.ts';
-import type { WatchedHost } from '../invariants/watched-host.ts';
+import type { WatchedHost, WatchOptions } from '../invariants/watched-host.ts';
 import { v6Device } from './v6-device.ts';
 import type { V6Device } from './v6-device.ts';
 
@@ -36,6 +36,12 @@ export interface V6Options extends Pick<FlowOptions, 'trace' | 'permissionCheck'
   readonly vectors?: number;
   /** The guest's kernel uses its PASID in the queue; else the queue has the device's default one. True unless said. */
   readonly queuePasid?: boolean;
+  readonly guestCpus?: number;
+  /** Where state is kept, and how large tables are. */
+  readonly host?: Pick<WatchOptions, 'state' | 'memory' | 'limits' | 'entries' | 'profile'>;
+  readonly ram?: Memory;
+  /** Of the guest driver, for its completion records. */
+  readonly dma?: (guest: GuestMachine) => DmaMemory;
 }
 
 export class V6Machine {
@@ -56,6 +62,7 @@ export class V6Machine {
     const watched = watchedHost({
       cpus: options.hostCpus ?? 2,
       entries: 16,
+      ...options.host,
       stored: () => meant(),
       ...(options.trace === undefined ? {} : { trace: options.trace }),
       ...(options.permissionCheck === undefined ? {} : { permissionCheck: options.permissionCheck }),
@@ -66,7 +73,12 @@ export class V6Machine {
     made.device = this.device;
     watchDomains(watched);
     const vfio = tracedDevice(watched.history.vectors.watch(this.device.vfio, this.device.virtual.triggers, vectors), trace);
-    this.guest = new GuestMachine(watched.host, [vfio], { mapPortals: true, ...(options.vmm === undefined ? {} : { policy: options.vmm }) });
+    this.guest = new GuestMachine(watched.host, [vfio], {
+      mapPortals: true,
+      cpus: options.guestCpus ?? 1,
+      ...(options.ram === undefined ? {} : { ram: options.ram }),
+      ...(options.vmm === undefined ? {} : { policy: options.vmm }),
+    });
     executor.settle();
     this.watch = new InvariantWatch(this.watched);
   }
@@ -94,17 +106,26 @@ export class V6Machine {
 
   /** Steps 2 and 3 up to request_irq()'s return: the PASID is bound, the device enabled, the interrupt requested. */
   *requestFirst(): Steps<Result<void>> {
+    const probed = yield* this.probe();
+    return probed.ok ? yield* this.queue.enable() : probed;
+  }
+
+  /** What comes before: the PASID is bound and the device enabled. */
+  *probe(): Steps<Result<void>> {
     const { core, device, interruptParent, first } = this.guest;
     const own = this.#options.queuePasid === false;
     // Bound for somebody who is to use it later, while the queue works without.
     const bound = own ? yield* first.pasids.system() : ok(null);
     if (!bound.ok) return bound;
-    const probed = yield* GuestDriver.probe(core, device, interruptParent, { permissions: AFTERWARDS, ...(own ? {} : { pasids: first.pasids }) });
+    const probed = yield* GuestDriver.probe(core, device, interruptParent, {
+      permissions: AFTERWARDS,
+      ...(own ? {} : { pasids: first.pasids }),
+      ...(this.#options.dma === undefined ? {} : { dma: this.#options.dma(this.guest) }),
+    });
     if (!probed.ok) return probed;
     this.#driver = probed.value;
     this.#gpasid = bound.value?.pasid ?? probed.value.systemPasid ?? 0;
-    const enabled = yield* this.driver.enable();
-    return enabled.ok ? yield* this.queue.enable() : enabled;
+    return yield* this.driver.enable();
   }
 
   /** Step 6: the guest writes MSIXPERM; the trap does step 7. `gpasid`: its kernel's unless said. */

@@ -29,6 +29,7 @@ export function judgeImport(house: House, from: string, request: ImportRequest):
   const member = house.members.get(from);
   if (member === undefined) throw new RangeError(`no layer is called "${from}"`);
   if (request.specifier === null) {
+    if (request.kind === 'dynamic' && member.layer.loads.some(({ file }) => request.file === `${member.layer.path}/${file}`)) return undefined;
     return { code: 'L7', message: `A computed ${request.kind} cannot be checked, neither here nor by a reader. Write the name as one string literal.` };
   }
   const target = classify(request.specifier);

@@ -11,6 +11,8 @@ const rowSchema = z.strictObject({
   uses: z.array(z.string()),
   'uses-in-tests': z.array(z.string()).default([]),
   doors: z.array(z.strictObject({ to: z.array(z.string()).min(1), because: z.string().min(1) })).default([]),
+  /** Files, in the package, that load a module of the user's by a name only he knows. */
+  loads: z.array(z.strictObject({ file: folder, because: z.string().min(1) })).default([]),
 });
 
 const fileSchema = z.strictObject({
@@ -36,6 +38,8 @@ export interface Layer {
   readonly uses: readonly string[];
   readonly usesInTests: readonly string[];
   readonly doors: readonly Door[];
+  /** Files of the package whose dynamic imports are computed, and why they have to be. */
+  readonly loads: readonly { readonly file: string; readonly because: string }[];
 }
 
 export interface Layers {
@@ -59,6 +63,7 @@ export function parseLayers(value: unknown, file: string): Layers {
     uses: row.uses,
     usesInTests: row['uses-in-tests'],
     doors: row.doors,
+    loads: row.loads,
   }]));
   const layers = { scope, rows, outside };
   const problems = [...[...rows.values()].flatMap((row) => rowProblems(rows, row)), ...pathProblems(layers), ...cycleProblems(rows)];

@@ -2,7 +2,7 @@ import { symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { check, loadWorkspace, locate } from '../src/index.ts';
-import { checkYard, found, manifest, writeYard } from './fixture.ts';
+import { checkYard, found, manifest, writeYard, yardLayers } from './fixture.ts';
 
 function inWalls(...lines: string[]): string[] {
   return found(checkYard({ 'packages/walls/src/new.ts': lines.join('\n') }));
@@ -88,6 +88,14 @@ describe('L7 computed', () => {
     "const load = require;", "(0, require)('x');", "hand(require);",
   ])('%s', (source) => {
     expect(inWalls(source)).toEqual([`L7 ${HERE}:1`]);
+  });
+
+  test('a file that is declared to load what its user names may, by an import and in no other way', () => {
+    const layers = yardLayers();
+    layers.packages['walls'] = { ...layers.packages['walls'], loads: [{ file: 'src/new.ts', because: 'plug-ins' }] };
+    const of = (source: string) => found(checkYard({ 'layers.json': layers, [HERE]: source, 'packages/walls/src/other.ts': 'import(name);\n' }));
+    expect(of('import(name);\n')).toEqual(['L7 packages/walls/src/other.ts:1']);
+    expect(of('require(name);\n')).toContain(`L7 ${HERE}:1`);
   });
 });
 

@@ -1,0 +1,43 @@
+// The ways a model can be checked (`auto` is one of them), and what each is asked: one that learns on the way is asked about states only, one that
+// learns before may say that a model is not for it.
+import { check, LIVELOCK } from '../../src/index.ts';
+import type { CheckOptions, Model, Report } from '../../src/index.ts';
+
+export interface Way {
+  readonly name: string;
+  readonly options: CheckOptions;
+}
+
+export const ways: readonly Way[] = [
+  { name: 'tables', options: { engine: 'tables' } },
+  { name: 'tables without reduction', options: { engine: 'tables', reduction: false } },
+  { name: 'lazy', options: { engine: 'lazy' } },
+  { name: 'lazy without reduction', options: { engine: 'lazy', reduction: false } },
+];
+
+/** The model as that way can check it. */
+function fit(model: Model, { options }: Way): Model {
+  if (options.engine !== 'lazy') return model;
+  return {
+    name: model.name,
+    make(world) {
+      const machine = model.make(world);
+      return { ...machine, properties: machine.properties.filter(({ kind }) => kind === 'always' || kind === 'rest') };
+    },
+  };
+}
+
+/** How the check differs from the answers, in sentences; null: there are no tables. */
+export async function disagreementsOf(model: Model, answers: ReadonlyMap<string, Answer>, way: Way): Promise<string[] | null> {
+  const fitting = fit(model, way);
+  const left = new Set(new Run(fitting).properties.map(({ name }) => name));
+  const dropped = new Run(model).properties.filter(({ name }) => !left.has(name)).map(({ name }) => name);
+  const asked = new Map([...answers].filter(([name]) => !dropped.includes(name)));
+  try {
+    return disagreements(fitting, asked, await check(fitting, { ...way.options, limits: { seconds: 60 } }));
+  } catch (error) {
+    const noTables = error instanceof RangeError && error.message.startsWith(`${model.name} has no tables: `);
+    if (way.options.engine === 'tables' && noTables) return null;
+    throw error;
+  }
+}

@@ -1,4 +1,4 @@
-// The examples in the READMEs of idxd, guest and this package, each run in a process of its own. They compose machines, so
+// The examples in the READMEs of idxd, guest, explore and this package, each run in a process of its own. They compose machines, so
 // that they can be run only from here.
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -12,6 +12,7 @@ const SETUPS = ['irq_write_msi_msg', 'irq_startup', 'irq_shutdown'];
 test.each([
   ['idxd', ['dsa0-mdev0 PASID 1 { ok: true, value: { index: 2, count: 2, flags: 1 } }']],
   ['guest', ['1 interrupt, byte 7']],
+  ['explore', ['model     two adders', 'property  counted', 'broken    1 of 2 are counted']],
   ['scenarios', ['3 interrupts for 2101249 bytes', 'nothing is left', 'VC0/host: vmm > vfio SET_IRQS']],
 ])('the example in the README of %s runs and prints what it should', async (name, lines) => {
   const example = /```ts\n([^]*?)```/.exec(readFileSync(`${packages}/${name}/README.md`, 'utf8'))?.[1] ?? '';

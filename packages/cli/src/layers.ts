@@ -10,11 +10,15 @@ interface Manifest {
   readonly dependencies?: Readonly<Record<string, string>>;
 }
 
-/** The composition root's packages, and what those use. They are found from there: the command itself has not all of them. */
+/**
+ * The composition root's packages, and what those use, which are found from there: the command itself has not all of them. And
+ * the package that calls come from where a real VMM stands for ours.
+ */
 export function layersOfManifests(): Layers {
   const at = import.meta.resolve('@siov/scenarios/package.json');
   const root = read(new URL(at));
-  const manifests = [root, ...usesOf(root).map((name) => read(findPackageJSON(SCOPE + name, at) ?? ''))];
+  const server = read(new URL(import.meta.resolve('@siov/vfio-user/package.json')));
+  const manifests = [root, server, ...usesOf(root).map((name) => read(findPackageJSON(SCOPE + name, at) ?? ''))];
   return Object.fromEntries(manifests.map((manifest) => [manifest.name.slice(SCOPE.length), { uses: usesOf(manifest) }]));
 }
 

@@ -2,10 +2,13 @@
 // The siov command.
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { addAudit } from './commands/audit.ts';
+import { addCheck } from './commands/check.ts';
 import { addGuest } from './commands/guest.ts';
+import { addReplay } from './commands/replay.ts';
 import { addRun } from './commands/run.ts';
 import { addServe } from './commands/serve-dsa.ts';
-import { explain } from './errors.ts';
+import { explain, statusOfError } from './errors.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
 
@@ -18,15 +21,18 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 
 const program = new Command('siov')
   .version(version)
-  .description('The interrupt plumbing of Scalable I/O Virtualization devices: run it, serve it, boot a guest on it')
+  .description('The interrupt plumbing of Scalable I/O Virtualization devices: check it, run it, serve it, boot a guest on it')
   .showHelpAfterError('(--help shows the options)');
+addCheck(program, version);
+addReplay(program);
 addRun(program);
 addServe(program);
 addGuest(program);
+addAudit(program);
 
 try {
   await program.parseAsync();
 } catch (error) {
   process.stderr.write(`siov: ${explain(error)}\n`);
-  process.exitCode = 1;
+  process.exitCode = statusOfError(error);
 }

@@ -3,8 +3,9 @@ import { describe, expect, test } from 'vitest';
 import type { TraceEvent } from '@siov/base';
 import { dsaShell } from '@siov/guest-harness';
 import { procInterrupts } from '@siov/irq';
-import { hostCounters, hostCrossings, realNow, runMdevFlow } from '@siov/scenarios';
+import { audit, hostCounters, hostCrossings, realNow, runMdevFlow, withLines } from '@siov/scenarios';
 import type { HostCrossing } from '@siov/scenarios';
+import { layersOfManifests } from '../src/layers.ts';
 import { assets, bootWithIdxd, bootWithQueue, clientDescriptors, configureQueue, interruptCount, kernelComplaints, qemusOf, served } from './served-guest.ts';
 
 const COPIES = 1000;
@@ -87,6 +88,7 @@ describe.skipIf(assets === undefined)('the chain under a stock guest', () => {
       const alone = untilDisabled(hostCrossings(events));
       expect(real.length).toBeGreaterThan(200);
       expect(merged(alone)).toEqual(merged(real));
+      expect(audit(withLines(device.events), { layers: layersOfManifests() }).findings).toEqual([]);
     } finally {
       device.close();
     }

@@ -1,13 +1,22 @@
-// pnpm run bench [interrupt] [allocations] [growth]: prints ratios and figures, and writes them with a plot to results/.
+// pnpm run bench [interrupt] [allocations] [growth] [yardstick] [explore]: prints ratios and figures, and writes them with plots to
+// results/. Without arguments all but the last two, which take minutes; the yardstick needs Spin as well.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { allocations } from './allocations.ts';
+import { measureExploration } from './explore/bench.ts';
+import { AXES } from './explore/growing.ts';
+import { explorationPlot } from './explore/plots.ts';
+import { explorationReport } from './explore/report.ts';
+import { MEASURED_CHECKS } from './explore/subject.ts';
 import { growth, SIZES } from './growth.ts';
 import type { Growth } from './growth.ts';
 import { interruptCost } from './interrupt.ts';
 import { linePlot } from './plot.ts';
 import { allocationsReport, growthReport, interruptReport } from './report.ts';
+import { measureYardstick, YARDSTICK_SIZES } from './yardstick/bench.ts';
+import { yardstickReport } from './yardstick/report.ts';
+import { MissingTools } from './yardstick/tools.ts';
 
 const results = new URL('../results/', import.meta.url);
 const save = (name: string, text: string) => writeFileSync(new URL(name, results), text);
@@ -27,7 +36,18 @@ const BENCHES: Readonly<Record<string, () => Promise<{ data: unknown; text: stri
     save('growth.svg', growthPlot(data));
     return { data, text: growthReport(data) };
   },
+  async yardstick() {
+    const data = await measureYardstick({ sizes: YARDSTICK_SIZES, rounds: 3, note: (what) => process.stderr.write(`${what}\n`) });
+    return { data, text: yardstickReport(data) };
+  },
+  async explore() {
+    const note = (what: string) => process.stderr.write(`${what}\n`);
+    const data = await measureExploration({ checks: MEASURED_CHECKS, axes: AXES, limit: 60, rounds: 3, note });
+    save('explore.svg', explorationPlot(data));
+    return { data, text: explorationReport(data) };
+  },
 };
+const ON_REQUEST: ReadonlySet<string> = new Set(['yardstick', 'explore']);
 
 function growthPlot({ points }: Growth): string {
   const line = (which: 'alloc' | 'free') => ({ name: which, points: points.map((point) => ({ x: point.allocated, y: point[which] })) });
@@ -42,7 +62,7 @@ async function main(wanted: readonly string[]): Promise<number> {
   }
   mkdirSync(results, { recursive: true });
   for (const [name, run] of Object.entries(BENCHES)) {
-    if (wanted.length > 0 && !wanted.includes(name)) continue;
+    if (wanted.length > 0 ? !wanted.includes(name) : ON_REQUEST.has(name)) continue;
     const before = machine();
     const { data, text } = await run();
     const after = machine();
@@ -53,4 +73,10 @@ async function main(wanted: readonly string[]): Promise<number> {
 }
 
 const { positionals } = parseArgs({ allowPositionals: true });
-process.exitCode = await main(positionals);
+try {
+  process.exitCode = await main(positionals);
+} catch (error) {
+  if (!(error instanceof MissingTools)) throw error;
+  process.stderr.write(`${error.message}\n`);
+  process.exitCode = 1;
+}

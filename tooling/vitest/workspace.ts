@@ -8,6 +8,8 @@ const shared = {
   ssr: { resolve: { conditions } },
 };
 const GUEST = '**/*.guest.test.ts';
+/** What explores in the same process: it freezes the data it compares states by, and so also constants that others share. */
+const EXPLORING = ['packages/explore/test/**/*.test.ts', 'packages/scenarios/test/check.test.ts', 'packages/cli/test/check.test.ts', 'packages/cli/test/replay.test.ts'];
 
 export default defineConfig({
   ...shared,
@@ -21,11 +23,23 @@ export default defineConfig({
         test: {
           name: 'model',
           include: ['packages/*/test/**/*.test.ts', 'tooling/*/test/**/*.test.ts'],
-          exclude: [GUEST, '**/node_modules/**'],
+          exclude: [GUEST, ...EXPLORING, '**/node_modules/**'],
           isolate: false,
           pool: 'forks',
           // Against hanging only: a machine that does other things as well makes tests slow, not wrong.
           testTimeout: 60_000,
+        },
+      },
+      {
+        ...shared,
+        root,
+        test: {
+          name: 'explored',
+          include: EXPLORING,
+          exclude: ['**/node_modules/**'],
+          isolate: true,
+          pool: 'forks',
+          testTimeout: 120_000,
         },
       },
       {

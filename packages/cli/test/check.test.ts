@@ -85,7 +85,7 @@ describe('siov check', () => {
     ['an unknown window', [], { window: ['leave', 'attic'] }, '--window attic: there are submit, set-up,'],
     ['an unknown policy', [], { vmm: ['lazy'] }, '--vmm lazy: there are dynamic, incremental, highest-unmasked, all-at-enable, all'],
     ['a combination that is no check', ['host'], { design: 'v6' }, '--design v6: no check is all of that'],
-    ['a check of another policy', [], { design: 'v6', window: ['grow'] }, 'there is one under incremental: give --vmm'],
+    ['a check of another policy', [], { design: 'v6', window: ['grow'], vmm: ['dynamic'] }, 'there is one under incremental: give --vmm'],
     ['a module that is not there', ['./ghost.ts'], {}, './ghost.ts: there is no such file'],
   ] as const)('%s is wrong usage', async (_what, names, options, message) => {
     const refused = select(names, { design: 'all', ...options });

@@ -1,7 +1,7 @@
 // A kernel with one device whose message table is plain words: the smallest machine in which an interrupt is allocated,
 // requested, fires, is handled and is given back.
 import { Executor, ModelClock, ModelError, must, noTrace, plainState, point } from '@siov/base';
-import type { Agent, StatePort, Steps } from '@siov/base';
+import type { Agent, Spawned, StatePort, Steps } from '@siov/base';
 import { Device } from '@siov/device';
 import { IrqCore, MsiDomain, parseVectorMsg, setMsiDomain, VectorDomain } from '../src/index.ts';
 import type { IrqAffinityDesc, IrqChip, IrqData, MsiChip, MsiDomainTemplate, MsiMsg, VectorDomainOptions } from '../src/index.ts';
@@ -77,7 +77,8 @@ export interface MachineOptions {
 export function makeMachine({ cpus = 2, nrIrqs = 64, hwsize = 4, slots = 'any', template = {}, spawn, state = plainState, vectors: vectorOptions = {}, chip }: MachineOptions = {}) {
   const executor = new Executor();
   const agents: Agent[] = [];
-  const start = (agent: Agent, steps: Steps<unknown>) => {
+  const start = (agent: Agent, spawned: Spawned) => {
+    const steps = typeof spawned === 'function' ? spawned() : spawned;
     agents.push(agent);
     if (spawn === undefined) executor.spawn(agent, steps);
     else spawn(agent, steps);

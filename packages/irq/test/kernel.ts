@@ -29,8 +29,12 @@ export function makeKernel(options: KernelOptions = {}) {
   const executor = new Executor();
   /** Names of the agents the core has started. */
   const threads: string[] = [];
+  const start = spawn ?? ((agent: Agent, steps: Steps<unknown>) => {
+    threads.push(agent.name);
+    executor.spawn(agent, steps);
+  });
   const core = new IrqCore(
-    { state, clock, trace: noTrace, spawn: spawn ?? ((agent, steps) => { threads.push(agent.name); executor.spawn(agent, steps); }) },
+    { state, clock, trace: noTrace, spawn: (agent, spawned) => start(agent, typeof spawned === 'function' ? spawned() : spawned) },
     { name: 'k', cpus, nrIrqs, threadirqs, threadAgent: (virq, action) => `irq/${virq}-${action}` },
   );
   const log: string[] = [];

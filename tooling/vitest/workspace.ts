@@ -8,8 +8,17 @@ const shared = {
   ssr: { resolve: { conditions } },
 };
 const GUEST = '**/*.guest.test.ts';
-/** What explores in the same process: it freezes the data it compares states by, and so also constants that others share. */
-const EXPLORING = ['packages/explore/test/**/*.test.ts', 'packages/scenarios/test/check.test.ts', 'packages/cli/test/check.test.ts', 'packages/cli/test/replay.test.ts'];
+/**
+ * What explores freezes the data it compares states by, and so constants that others share; and what measures the heap depends on
+ * what else the engine has seen. Each such file has a process of its own.
+ */
+const ALONE = [
+  'packages/explore/test/**/*.test.ts',
+  'packages/scenarios/test/check.test.ts',
+  'packages/cli/test/{check,replay}.test.ts',
+  'tooling/bench/test/{explore,yardstick}.test.ts',
+  'packages/*/test/hot-path.test.ts',
+];
 
 export default defineConfig({
   ...shared,
@@ -23,7 +32,7 @@ export default defineConfig({
         test: {
           name: 'model',
           include: ['packages/*/test/**/*.test.ts', 'tooling/*/test/**/*.test.ts'],
-          exclude: [GUEST, ...EXPLORING, '**/node_modules/**'],
+          exclude: [GUEST, ...ALONE, '**/node_modules/**'],
           isolate: false,
           pool: 'forks',
           // Against hanging only: a machine that does other things as well makes tests slow, not wrong.
@@ -34,8 +43,8 @@ export default defineConfig({
         ...shared,
         root,
         test: {
-          name: 'explored',
-          include: EXPLORING,
+          name: 'alone',
+          include: ALONE,
           exclude: ['**/node_modules/**'],
           isolate: true,
           pool: 'forks',
